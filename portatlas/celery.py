@@ -1,0 +1,15 @@
+"""The Celery application: the same for `up` and for a fleet of workers."""
+
+import os
+
+from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
+
+# A URL scheme must be known before the first connection, in every process that may send a task.
+TRANSPORT_ALIASES["files"] = "portatlas.broker:Transport"
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portatlas.settings")
+
+app = Celery("portatlas")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
