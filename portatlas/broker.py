@@ -188,6 +188,7 @@ class Transport(virtual.Transport):
 
     Channel = Channel
     driver_type = driver_name = "files"
+    default_connection_params = {}  # kombu would warn that it assumes a host
 
     def __init__(self, client, **kwargs):
         super().__init__(client, **kwargs)
