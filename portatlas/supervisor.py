@@ -203,6 +203,8 @@ class Supervisor:
             self.selector.register(output, selectors.EVENT_READ, lambda: self.pass_on(child))
 
     def pass_on(self, child: Child) -> None:
+        if child.process is None:
+            return  # its death was heard of, and it buried, in this same round
         with contextlib.suppress(BlockingIOError):
             if not child.pass_on():
                 self.selector.unregister(child.process.stdout)

@@ -94,8 +94,8 @@ def run():
 
     yield run
     for each in runs:
-        if each.process.poll() is None:
-            each.end(signal.SIGTERM, signal.SIGTERM)
+        with each.process as process:
+            process.kill()
 
 
 def are_gone(processes):
