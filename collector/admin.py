@@ -1,0 +1,40 @@
+from django.contrib import admin
+
+from collector.models import Coverage, Host, PortEvent
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Facts are observed, not edited."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(Host)
+class HostAdmin(ReadOnlyAdmin):
+    list_display = ("host_id", "verdict", "reason", "last_look_at", "last_sweep_at", "owners_seen")
+    list_filter = ("verdict", "owners_seen")
+    search_fields = ("host_id", "machine_id")
+
+
+@admin.register(PortEvent)
+class PortEventAdmin(ReadOnlyAdmin):
+    list_display = ("timestamp", "port_runtime", "event_type", "pid", "cause")
+    list_filter = ("event_type", "cause", "port_runtime__host")
+    list_select_related = ("port_runtime",)
+    search_fields = ("=port_runtime__port", "port_runtime__process_name")
+    date_hierarchy = "timestamp"
+    show_full_result_count = False
+
+
+@admin.register(Coverage)
+class CoverageAdmin(ReadOnlyAdmin):
+    list_display = ("host", "started_at", "ended_at", "sweeps", "failures")
+    list_filter = ("host",)
+    list_select_related = ("host",)

@@ -1,0 +1,43 @@
+"""The machine under our feet: who it is, since when it runs, which ports it lends to clients."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import psutil
+
+# The kernel's default, for output that was saved on another machine.
+EPHEMERAL = range(32768, 61000)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace").strip()
+    except OSError:  # a container may have no machine-id, a sandbox no /proc/sys
+        return ""
+
+
+@lru_cache
+def machine_id() -> str:
+    """Return the id that systemd gave this installation, "" if it has none."""
+    return _read("/etc/machine-id")[:64]
+
+
+@lru_cache
+def boot_id() -> str:
+    """Return the kernel's id of this boot, "" if it tells none."""
+    return _read("/proc/sys/kernel/random/boot_id")[:64]
+
+
+@lru_cache
+def booted_at() -> datetime:
+    return datetime.fromtimestamp(psutil.boot_time(), UTC)
+
+
+def ephemeral_ports() -> range:
+    """Return the ports that the kernel hands to clients."""
+    try:
+        first, last = map(int, _read("/proc/sys/net/ipv4/ip_local_port_range").split())
+    except ValueError:
+        return EPHEMERAL
+    return range(first, last + 1)

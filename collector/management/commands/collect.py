@@ -1,0 +1,94 @@
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError
+
+from collector import look, schedule, services
+from collector.lock import SweepRunningError, sweep_lock
+from collector.ss import ParseError
+from collector.sweep import Sweep, Verdict
+
+
+class Command(BaseCommand):
+    help = "Look at this host now, without waiting for beat, or read saved output of `ss -lntupHe`."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--json", action="store_true", help="print the sweep as JSON")
+        parser.add_argument("--dry-run", action="store_true", help="look, but record nothing")
+        parser.add_argument("--from", dest="file", metavar="FILE", help="saved output, - for stdin")
+        parser.add_argument("--host", metavar="NAME", help="the host that FILE was saved on")
+        parser.add_argument(
+            "--confirm",
+            action="store_true",
+            help="believe FILE even if more than half of the known ports are missing from it",
+        )
+
+    def handle(self, *, file, host, dry_run, confirm, json, **options):
+        if bool(file) != bool(host):
+            raise CommandError("--from FILE and --host NAME go together: whose output is it?")
+        if confirm and not file:
+            raise CommandError("--confirm is for --from FILE; a live look is repeated instead.")
+        if file:
+            outcome = self.read(file, host, dry_run=dry_run, confirm=confirm)
+        elif dry_run:
+            outcome = services.Outcome(
+                look.at_this_machine(
+                    settings.PORTATLAS_HOST_ID, timeout=settings.PORTATLAS_SS_TIMEOUT
+                )
+            )
+        else:
+            outcome = self.collect()
+        self.stdout.write(as_json(outcome.sweep) if json else as_text(outcome, dry_run=dry_run))
+        if outcome.sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
+            raise CommandError("Nothing was recorded but that this look can't be believed.")
+
+    def collect(self) -> services.Outcome:
+        try:
+            with sweep_lock(settings.DATA_DIR):
+                return services.collect(
+                    settings.PORTATLAS_HOST_ID,
+                    timeout=settings.PORTATLAS_SS_TIMEOUT,
+                    interval=schedule.interval(),
+                    alive_every=settings.PORTATLAS_ALIVE_EVERY,
+                )
+        except (SweepRunningError, services.SweepRefusedError) as exc:
+            raise CommandError(str(exc)) from exc
+
+    def read(self, file: str, host: str, *, dry_run: bool, confirm: bool) -> services.Outcome:
+        try:
+            output = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+            sweep = look.at_saved_output(output, host, at=datetime.now(UTC))
+            return (
+                services.Outcome(sweep)
+                if dry_run
+                else services.reconcile(sweep, confirmed=confirm)
+            )
+        except OSError as exc:
+            raise CommandError(f"{file} can't be read: {exc.strerror}.") from exc
+        except ParseError as exc:
+            raise CommandError(f"{file} is no output of ss: {exc}") from exc
+        except services.SweepRefusedError as exc:
+            raise CommandError(str(exc)) from exc
+
+
+def as_json(sweep: Sweep) -> str:
+    return json.dumps(sweep.as_json(), indent=2)
+
+
+def as_text(outcome: services.Outcome, *, dry_run: bool) -> str:
+    sweep = outcome.sweep
+    count = len(sweep.listeners)
+    lines = [f"{sweep.host_id}: {count} {'port' if count == 1 else 'ports'}, {sweep.verdict}."]
+    if dry_run:
+        lines.append("A dry run: nothing was recorded.")
+    elif outcome.dropped:
+        lines.append("Not recorded: a newer look at this host already is.")
+    else:
+        lines.append(
+            f"{outcome.appeared} appeared, {outcome.disappeared} disappeared, "
+            f"{outcome.rebound} re-bound."
+        )
+    return "\n".join([*lines, *filter(None, [sweep.reason, sweep.owners_reason])])

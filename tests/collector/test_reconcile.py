@@ -1,0 +1,331 @@
+"""What becomes of a sweep: the rules of presence, and that nothing is ever lost."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from collector.models import Coverage, Host, PortEvent, PortRuntime
+from collector.services import SweepRefusedError, reconcile
+from collector.sweep import (
+    Endpoint,
+    Listener,
+    Owner,
+    OwnerState,
+    Protocol,
+    Scope,
+    Sweep,
+    Verdict,
+)
+from tests.conftest import NOON
+
+pytestmark = pytest.mark.django_db
+
+TICK = timedelta(seconds=15)
+
+
+def listener(port, *, protocol="tcp", cookie=None, pid=100, name="nginx", **endpoint):
+    defaults = {
+        "address": "0.0.0.0",  # noqa: S104  # what ss prints
+        "device": "",
+        "scope": Scope.ANY,
+        "backlog": 0,
+        "limit": 128,
+        "cookie": cookie or f"c{port}",
+        "inode": 1000 + port,
+    }
+    owner = Owner(OwnerState.KNOWN, (pid,), name, f"{name} -g daemon", f"/usr/sbin/{name}", "root")
+    return Listener(Protocol(protocol), port, (Endpoint(**defaults | endpoint),), owner)
+
+
+def sweep(*listeners, ticks=0, **fields):
+    defaults = {
+        "host_id": "atlas",
+        "machine_id": "m1",
+        "boot_id": "b1",
+        "taken_at": NOON + ticks * TICK,
+        "verdict": Verdict.COMPLETE,
+        "interval": 15,
+    }
+    return Sweep(listeners=tuple(listeners), **defaults | fields)
+
+
+def events():
+    rows = PortEvent.objects.order_by("pk").values_list("port_runtime__port", "event_type", "cause")
+    return list(rows)
+
+
+def test_a_new_port_is_created_with_its_first_sighting():
+    reconcile(sweep(listener(80)))
+
+    row = PortRuntime.objects.get()
+    assert (row.host_id, row.key, row.current_state) == ("atlas", ("tcp", 80), "active")
+    assert row.first_seen_at == row.last_seen_at == row.active_since == NOON
+    assert (row.current_pid, row.process_name, row.cmdline) == (100, "nginx", "nginx -g daemon")
+    assert events() == [(80, "appeared", "first_sweep")]
+
+
+def test_a_missing_port_disappears_and_keeps_its_row():
+    reconcile(sweep(listener(80), listener(81)))
+    reconcile(sweep(listener(80), listener(81), ticks=1))
+
+    outcome = reconcile(sweep(listener(80), ticks=2))
+
+    row = PortRuntime.objects.get(port=81)
+    assert outcome.disappeared == 1
+    assert (row.current_state, row.last_disappeared_at) == ("disappeared", NOON + 2 * TICK)
+    assert row.last_seen_at == NOON + TICK
+    assert events()[-1] == (81, "disappeared", "observed")
+
+
+def test_a_port_that_returns_keeps_its_row_and_its_first_sighting():
+    reconcile(sweep(listener(80), listener(81)))
+    before = PortRuntime.objects.get(port=81).pk
+    reconcile(sweep(listener(80), ticks=1))
+
+    reconcile(sweep(listener(80), listener(81, cookie="new", pid=200), ticks=2))
+
+    row = PortRuntime.objects.get(port=81)
+    assert (row.pk, row.first_seen_at, row.active_since) == (before, NOON, NOON + 2 * TICK)
+    assert (row.current_state, row.current_pid) == ("active", 200)
+    assert [event for event in events() if event[0] == 81] == [
+        (81, "appeared", "first_sweep"),
+        (81, "disappeared", "observed"),
+        (81, "appeared", "observed"),
+    ]
+
+
+def test_an_existing_port_is_updated_in_place():
+    reconcile(sweep(listener(80)))
+
+    reconcile(sweep(listener(80, address="::", device="lo", scope=Scope.LOOPBACK), ticks=1))
+
+    row = PortRuntime.objects.get()
+    assert (row.scope, row.endpoints[0]["address"]) == ("loopback", "::")
+    assert row.last_seen_at == NOON + TICK
+    assert events() == [(80, "appeared", "first_sweep")]
+
+
+def test_tcp_and_udp_of_one_number_are_two_ports():
+    reconcile(sweep(listener(53), listener(53, protocol="udp")))
+
+    assert sorted(row.key for row in PortRuntime.objects.all()) == [("tcp", 53), ("udp", 53)]
+
+
+def test_a_new_socket_on_the_same_port_is_a_rebound_that_says_what_changed():
+    reconcile(sweep(listener(80)))
+
+    outcome = reconcile(sweep(listener(80, cookie="new", pid=200, name="caddy"), ticks=1))
+
+    event = PortEvent.objects.get(event_type="rebound")
+    assert outcome.rebound == 1
+    assert event.changes["process_name"] == ["nginx", "caddy"]
+    assert event.changes["current_pid"] == [100, 200]
+    assert PortRuntime.objects.get().active_since == NOON + TICK
+
+
+def test_one_surviving_socket_is_no_rebound():
+    both = replace(
+        listener(80), endpoints=(*listener(80).endpoints, *listener(80, cookie="x").endpoints)
+    )
+    reconcile(sweep(both))
+
+    reconcile(sweep(listener(80, cookie="x"), ticks=1))
+
+    assert events() == [(80, "appeared", "first_sweep")]
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_an_unchanged_sweep_costs_two_updates(count, django_assert_num_queries):
+    listeners = [listener(port) for port in range(1, 1 + count)]
+    reconcile(sweep(*listeners))
+
+    # The row of the host and its coverage; the other two open and close the transaction.
+    with django_assert_num_queries(2 + 2):
+        reconcile(sweep(*listeners, ticks=1))
+
+    assert Host.objects.get().last_sweep_at == NOON + TICK
+    assert Coverage.objects.get().sweeps == 2
+    assert PortRuntime.objects.filter(last_seen_at=NOON).count() == count
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_changed_sweep_costs_a_fixed_number_of_statements(count, django_assert_num_queries):
+    stay = [listener(port) for port in range(1, 21)]
+    going = [listener(port) for port in range(100, 100 + count)]
+    reconcile(sweep(*stay, *going))
+    coming = [listener(port) for port in range(200, 200 + count)]
+
+    # The conditional UPDATE; SELECT host, coverage, ports; INSERT ports; upsert; INSERT events;
+    # UPDATE coverage, host. The other two open and close the transaction.
+    with django_assert_num_queries(9 + 2):
+        outcome = reconcile(sweep(*stay, *coming, ticks=1))
+
+    assert (outcome.appeared, outcome.disappeared) == (count, count)
+
+
+def test_the_fill_of_a_queue_is_no_change_until_it_is_crowded():
+    reconcile(sweep(listener(80, backlog=1)))
+
+    reconcile(sweep(listener(80, backlog=60), ticks=1))
+    quiet = PortRuntime.objects.get().backlog
+    reconcile(sweep(listener(80, backlog=65), ticks=2))
+
+    assert (quiet, PortRuntime.objects.get().backlog) == (1, 65)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.SUSPECT])
+def test_a_sweep_that_is_not_believed_changes_nothing_and_says_why(verdict):
+    reconcile(sweep(listener(80)))
+
+    outcome = reconcile(sweep(ticks=1, verdict=verdict, reason="ss went away."))
+
+    host = Host.objects.get()
+    assert outcome.sweep.verdict == verdict
+    assert PortRuntime.objects.get().current_state == "active"
+    assert (host.verdict, host.reason) == (verdict, "ss went away.")
+    assert (host.last_look_at, host.last_sweep_at) == (NOON + TICK, NOON)
+    assert (Coverage.objects.get().ended_at, Coverage.objects.get().failures) == (NOON, 1)
+    assert len(events()) == 1
+
+
+def test_the_sweep_after_a_failed_one_is_believed_again():
+    reconcile(sweep(listener(80)))
+    reconcile(sweep(ticks=1, verdict=Verdict.FAILED, reason="ss went away."))
+
+    reconcile(sweep(listener(80), ticks=2))
+
+    host = Host.objects.get()
+    assert (host.verdict, host.reason, host.last_sweep_at) == ("complete", "", NOON + 2 * TICK)
+    assert events() == [(80, "appeared", "first_sweep")]
+
+
+def test_a_partial_sweep_adds_and_never_removes():
+    reconcile(sweep(listener(80)))
+
+    reconcile(sweep(listener(81), ticks=1, verdict=Verdict.PARTIAL, reason="1 row."))
+
+    states = PortRuntime.objects.values_list("port", "current_state")
+    assert sorted(states) == [(80, "active"), (81, "active")]
+    assert Host.objects.get().last_sweep_at == NOON
+
+
+def test_more_than_half_gone_at_once_is_not_believed_at_first():
+    reconcile(sweep(*(listener(port) for port in range(1, 6))))
+
+    outcome = reconcile(sweep(listener(1), listener(2), ticks=1))
+
+    assert outcome.sweep.verdict == Verdict.SUSPECT
+    assert outcome.sweep.reason == "3 of 5 ports are gone at once."
+    assert PortRuntime.objects.filter(current_state="active").count() == 5
+
+
+def test_a_second_reading_that_agrees_is_believed():
+    reconcile(sweep(*(listener(port) for port in range(1, 6))))
+    reconcile(sweep(listener(1), listener(2), ticks=1))
+
+    outcome = reconcile(sweep(listener(1), listener(2), ticks=2), confirmed=True)
+
+    assert (outcome.sweep.verdict, outcome.disappeared) == (Verdict.COMPLETE, 3)
+
+
+def test_half_of_a_few_ports_may_well_go_at_once():
+    reconcile(sweep(*(listener(port) for port in range(1, 5))))
+
+    assert reconcile(sweep(ticks=1)).disappeared == 4
+
+
+def test_a_late_or_repeated_sweep_is_dropped():
+    reconcile(sweep(listener(80), ticks=2))
+
+    late = reconcile(sweep(ticks=1))
+    repeated = reconcile(sweep(listener(80), listener(81), ticks=2))
+
+    assert (late.dropped, repeated.dropped) == (True, True)
+    assert PortRuntime.objects.get().current_state == "active"
+
+
+def test_a_reboot_resumes_the_ports_without_events():
+    reconcile(sweep(listener(80), listener(81)))
+
+    back = listener(80, cookie="after", pid=7)
+    reconcile(sweep(back, ticks=2, boot_id="b2"))
+
+    assert events()[2:] == [(81, "disappeared", "boot")]
+    assert PortRuntime.objects.get(port=80).active_since == NOON + 2 * TICK
+    assert PortRuntime.objects.get(port=81).transition_1_at is None
+    assert sorted(Coverage.objects.values_list("boot_id", flat=True)) == ["b1", "b2"]
+
+
+def test_what_changed_while_nobody_looked_is_not_called_observed():
+    reconcile(sweep(listener(80)))
+
+    reconcile(sweep(listener(81), ticks=4))
+
+    assert events()[1:] == [(81, "appeared", "gap"), (80, "disappeared", "gap")]
+    assert Coverage.objects.count() == 2
+    assert PortRuntime.objects.filter(transition_1_at__isnull=False).count() == 0
+
+
+def test_a_look_three_intervals_later_is_still_the_same_watch():
+    reconcile(sweep(listener(80)))
+
+    reconcile(sweep(listener(80), ticks=3))
+
+    assert Coverage.objects.get().ended_at == NOON + 3 * TICK
+
+
+def test_the_fourth_last_observed_transition_is_kept():
+    reconcile(sweep(listener(22), listener(80)))
+    for tick in range(1, 6):
+        back = [listener(80, cookie=str(tick))] if tick % 2 == 0 else []
+        reconcile(sweep(listener(22), *back, ticks=tick))
+
+    row = PortRuntime.objects.get(port=80)
+    assert row.transition_1_at == NOON + 5 * TICK
+    assert row.transition_4_at == NOON + 2 * TICK
+
+
+def test_a_port_that_stays_is_alive_once_an_hour():
+    for tick in range(2 * 240 + 2):
+        reconcile(sweep(listener(80), ticks=tick))
+
+    alive = PortEvent.objects.filter(event_type="alive").order_by("pk")
+    assert [event.timestamp for event in alive] == [
+        NOON + 240 * TICK,
+        NOON + 480 * TICK,
+    ]
+
+
+def test_another_machine_under_the_same_name_is_refused():
+    reconcile(sweep(listener(80)))
+
+    with pytest.raises(SweepRefusedError, match="'atlas' is machine m1, but .* m2"):
+        reconcile(sweep(ticks=1, machine_id="m2"))
+
+    assert PortRuntime.objects.get().current_state == "active"
+
+
+def test_saved_output_never_mixes_with_live_looks():
+    reconcile(sweep(listener(80)))
+
+    with pytest.raises(SweepRefusedError, match="Choose another host name"):
+        reconcile(sweep(ticks=1, machine_id="", source="file"))
+
+
+@pytest.mark.parametrize("name", ["", "  ", "*", "x" * 65])
+def test_a_host_needs_a_name_of_its_own(name):
+    with pytest.raises(SweepRefusedError, match="1 to 64 characters"):
+        reconcile(sweep(host_id=name))
+
+    assert Host.objects.count() == 0
+
+
+def test_two_hosts_with_the_same_port_are_apart():
+    reconcile(sweep(listener(80)))
+    reconcile(sweep(listener(80), host_id="other", machine_id="m2"))
+
+    reconcile(sweep(host_id="other", machine_id="m2", ticks=1))
+
+    states = PortRuntime.objects.values_list("host_id", "current_state")
+    assert sorted(states) == [("atlas", "active"), ("other", "disappeared")]
