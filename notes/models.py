@@ -1,0 +1,117 @@
+"""Memory: what people know about a port. Nothing here depends on the port being there."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from notes import tags
+
+
+class PortNote(models.Model):
+    """
+    What people know about one port of one host.
+
+    (host_id, protocol, port) is the natural key by which others join; there is no foreign
+    key, so that the note outlives whatever was observed.
+    """
+
+    class Protocol(models.TextChoices):
+        TCP = "tcp", "tcp"
+        UDP = "udp", "udp"
+
+    class ServiceType(models.TextChoices):
+        WEB = "web"
+        API = "api", "API"
+        DB = "db", "database"
+        CACHE = "cache"
+        QUEUE = "queue"
+        PROXY = "proxy"
+        TUNNEL = "tunnel"
+        REMOTE = "remote", "remote access"
+        DNS = "dns", "DNS"
+        MAIL = "mail"
+        FILES = "files"
+        MONITORING = "monitoring"
+        SYSTEM = "system"
+        TEST = "test"
+        OTHER = "other"
+        UNKNOWN = "unknown"
+
+    class RiskLevel(models.TextChoices):
+        TRUSTED = "trusted"
+        EXPECTED = "expected"
+        SUSPICIOUS = "suspicious"
+
+    class ExpectedScope(models.TextChoices):
+        LOOPBACK = "loopback", "this machine only"
+        LINK = "link", "the same link at most"
+        PRIVATE = "private", "private networks at most"
+        ANY = "any", "anywhere"
+
+    host_id = models.CharField("host", max_length=64)
+    protocol = models.CharField(max_length=3, choices=Protocol, default=Protocol.TCP)
+    port = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(65535)])
+
+    title = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    owner = models.CharField(max_length=100, blank=True, help_text="Who to ask about it.")
+    service_type = models.CharField(
+        max_length=10, choices=ServiceType, default=ServiceType.UNKNOWN
+    )
+    risk_level = models.CharField(max_length=10, choices=RiskLevel, default=RiskLevel.EXPECTED)
+    tags = models.JSONField(default=list, blank=True, validators=[tags.validate])
+    expected_scope = models.CharField(
+        max_length=8,
+        choices=ExpectedScope,
+        blank=True,
+        help_text="Where it may listen. Wider than this is suspicious; empty allows all.",
+    )
+    review_by = models.DateField(
+        null=True, blank=True, help_text="Knowledge ages: when somebody should look again."
+    )
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["host_id", "port", "protocol"]
+        verbose_name = "note"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["host_id", "protocol", "port"],
+                name="%(app_label)s_%(class)s_unique_key",
+                violation_error_message="There is already a note about this port of this host.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(host_id=""),
+                name="%(app_label)s_%(class)s_host_is_named",
+                violation_error_message="A note is about a host: say which.",
+            ),
+            models.CheckConstraint(
+                condition=Q(port__range=(1, 65535)),
+                name="%(app_label)s_%(class)s_port_in_range",
+                violation_error_message="A port is a number from 1 to 65535.",
+            ),
+            models.CheckConstraint(
+                condition=Q(protocol__in=["tcp", "udp"]),
+                name="%(app_label)s_%(class)s_protocol_valid",
+            ),
+            models.CheckConstraint(
+                condition=Q(risk_level__in=["trusted", "expected", "suspicious"]),
+                name="%(app_label)s_%(class)s_risk_level_valid",
+            ),
+            models.CheckConstraint(
+                condition=Q(expected_scope__in=["", "loopback", "link", "private", "any"]),
+                name="%(app_label)s_%(class)s_expected_scope_valid",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.port}/{self.protocol} on {self.host_id})"
