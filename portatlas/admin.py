@@ -1,0 +1,90 @@
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from collector.admin import ReadOnlyAdmin
+from collector.models import PortEvent
+from portatlas.models import KEY, Port
+from portatlas.states import PortState
+
+admin.site.site_header = admin.site.site_title = "Port Atlas"
+admin.site.index_title = "Facts and memory"
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request, model_admin):
+        return PortState.choices
+
+    def queryset(self, request, queryset):
+        return queryset.in_state(self.value()) if self.value() else queryset
+
+
+class TimelineInline(admin.TabularInline):
+    """What happened to a port, the newest first; the port's own page has all of it."""
+
+    model = PortEvent
+    fields = readonly_fields = ("timestamp", "event_type", "pid", "cause")
+    extra = 0
+    can_delete = False
+    verbose_name_plural = "timeline"
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(Port)
+class PortAdmin(ReadOnlyAdmin):
+    """The atlas: every observed port beside what we remember of it."""
+
+    list_display = (
+        "port",
+        "protocol",
+        "host",
+        "state",
+        "note__title",
+        "process_name",
+        "scope",
+        "last_seen",
+        "annotate",
+    )
+    list_filter = (StateFilter, "protocol", "host", "scope", "note__owner", "is_client")
+    list_select_related = ("note", "host")
+    list_per_page = 100
+    search_fields = ("=port", "process_name", "cmdline", "note__title", "note__owner")
+    show_full_result_count = False
+
+    def get_queryset(self, request):
+        # Not through super(), which would order by the severity before it is annotated.
+        return Port.objects.with_state(timezone.now())
+
+    def get_ordering(self, request):
+        return ("severity", "port", "protocol", "host")
+
+    @admin.display(ordering="severity")
+    def state(self, port):
+        return format_html(
+            '<span class="state state--{}">{}</span>', port.state.value, port.state.label
+        )
+
+    @admin.display(description="last seen", ordering="last_seen_at")
+    def last_seen(self, port):
+        return port.seen_at
+
+    @admin.display(description="note")
+    def annotate(self, port):
+        """Link to the note, or to a form for one with the key filled in."""
+        if port.note:
+            address = reverse("admin:notes_portnote_change", args=[port.note.pk])
+            return format_html('<a href="{}">Edit the note</a>', address)
+        query = urlencode({field: getattr(port, field) for field in KEY})
+        address = reverse("admin:notes_portnote_add")
+        return format_html('<a href="{}?{}">Write a note</a>', address, query)

@@ -1,0 +1,33 @@
+import django_filters as filters
+
+from collector.sweep import Protocol
+from notes.models import PortNote
+from portatlas.models import Port
+from portatlas.states import PortState
+
+
+class PortFilter(filters.FilterSet):
+    state = filters.MultipleChoiceFilter(choices=PortState, method="in_state")
+    host_id = filters.CharFilter()
+    protocol = filters.ChoiceFilter(choices=[(each.value, each.value) for each in Protocol])
+    port = filters.NumberFilter()
+    port_range = filters.RangeFilter(field_name="port")
+    active = filters.BooleanFilter(method="is_active")
+    noted = filters.BooleanFilter(field_name="note", lookup_expr="isnull", exclude=True)
+    owner = filters.CharFilter(field_name="note__owner")
+
+    class Meta:
+        model = Port
+        fields = ["process_name", "user", "unit", "scope", "owner_state", "is_client"]
+
+    def in_state(self, queryset, name, value):
+        return queryset.in_state(*value) if value else queryset
+
+    def is_active(self, queryset, name, value):
+        return queryset.filter(current_state="active" if value else "disappeared")
+
+
+class NoteFilter(filters.FilterSet):
+    class Meta:
+        model = PortNote
+        fields = ["host_id", "protocol", "port", "owner", "service_type", "risk_level"]

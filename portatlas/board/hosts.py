@@ -1,0 +1,39 @@
+"""How well each host is being seen: what the board has to admit before it shows ports."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from collector.models import Host
+from collector.services import MISSED_SWEEPS
+from collector.sweep import Verdict
+from portatlas.board.words import ago
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """A host, when it was last looked at, and what is wrong with that look."""
+
+    host_id: str
+    last_look: str
+    problems: tuple[str, ...]
+
+    @classmethod
+    def of(cls, host: Host, now: datetime):
+        problems = []
+        if host.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
+            since = f"from {host.last_sweep_at:%F %T} UTC" if host.last_sweep_at else "not there"
+            problems.append(
+                f"The last look at {host.host_id} is {host.verdict}: {host.reason} "
+                f"What is shown is {since}."
+            )
+        elif host.verdict == Verdict.PARTIAL:
+            problems.append(f"The last look at {host.host_id} is partial: {host.reason}")
+        patience = timedelta(seconds=MISSED_SWEEPS * host.sweep_interval)
+        if host.sweep_interval and now - host.last_look_at > patience:
+            problems.append(
+                f"Nobody has looked at {host.host_id} for {ago(host.last_look_at, now)[:-4]}: "
+                "what it does now is unknown. Is the worker running?"
+            )
+        if host.owners_reason:
+            problems.append(f"{host.host_id}: {host.owners_reason}")
+        return cls(host.host_id, ago(host.last_look_at, now), tuple(problems))

@@ -1,0 +1,110 @@
+"""The card board and the page of one port."""
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from collector.models import Host
+from portatlas.board.hosts import HostView
+from portatlas.board.words import Summary
+from portatlas.models import Memory, Port
+from portatlas.states import PortState
+
+CARDS = 100  # a page
+EVENTS = 200  # of a port's timeline
+
+may_see_ports = permission_required("portatlas.view_port", raise_exception=True)
+
+
+@may_see_ports
+def board(request: HttpRequest) -> HttpResponse:
+    """Show every port as a card, the most urgent first. All of the filter is in the URL."""
+    now = timezone.now()
+    query = request.GET.get("q", "").strip()[:200]
+    state = request.GET.get("state", "")
+    host = request.GET.get("host", "")
+    with_clients = request.GET.get("clients") == "1"
+
+    everything = Port.objects.for_board(now)
+    if host:
+        everything = everything.filter(host_id=host)
+    visible = everything if with_clients else everything.without_clients()
+    found = visible.search(query)
+    totals = visible.state_counts()
+    counts = found.state_counts() if query else totals
+    cards = found.in_state(state) if state in PortState.values else found
+    page = Paginator(cards, CARDS).get_page(request.GET.get("page"))
+
+    chosen = {"q": query, "state": state, "host": host, "clients": "1" if with_clients else ""}
+    hosts = [HostView.of(each, now) for each in Host.objects.all()]
+    return render(
+        request,
+        "board/board.html",
+        {
+            "now": now,
+            "page": page,
+            "summary": Summary.of(totals),
+            "hosts": hosts,
+            "shown_hosts": [each for each in hosts if host in {"", each.host_id}],
+            "chips": chips(counts, chosen),
+            "chosen": chosen,
+            "is_filtered": any(chosen.values()),
+            "clients_link": link(chosen, clients="" if with_clients else "1"),
+            "clients": everything.clients().count(),
+            "next_link": page.has_next() and link(chosen, page=page.next_page_number()),
+            "previous_link": page.has_previous() and link(chosen, page=page.previous_page_number()),
+            "never_seen": Memory.objects.filter(runtime__isnull=True)[:CARDS],
+        },
+    )
+
+
+@may_see_ports
+def port(request: HttpRequest, host_id: str, protocol: str, number: str) -> HttpResponse:
+    """Show everything about one port: fact, memory and timeline."""
+    now = timezone.now()
+    try:
+        found = Port.objects.for_board(now).get(
+            host_id=host_id, protocol=protocol, port=int(number)
+        )
+    except Port.DoesNotExist as exc:
+        raise Http404(f"Port {number}/{protocol} was never seen on {host_id}.") from exc
+    return render(
+        request,
+        "board/port.html",
+        {
+            "now": now,
+            "port": found,
+            "events": found.events.all()[:EVENTS],
+            "siblings": Port.objects.for_board(now)
+            .filter(host_id=host_id, port=found.port)
+            .exclude(pk=found.pk),
+        },
+    )
+
+
+def chips(counts, chosen: dict) -> list[dict]:
+    """Return a chip for each state, and for all, with its count and its link."""
+    by_state = {state: counts[state, True] + counts[state, False] for state in PortState}
+    rows = [("", "All", "every port", sum(by_state.values()))]
+    rows += [(state.value, state.label, state.meaning, by_state[state]) for state in PortState]
+    return [
+        {
+            "value": value,
+            "label": label,
+            "meaning": meaning,
+            "count": count,
+            "link": link(chosen, state=value),
+            "is_chosen": value == chosen["state"],
+        }
+        for value, label, meaning, count in rows
+    ]
+
+
+def link(chosen: dict, **changes) -> str:
+    query = urlencode({name: value for name, value in (chosen | changes).items() if value})
+    return f"?{query}"

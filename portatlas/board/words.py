@@ -1,0 +1,69 @@
+"""The board in words: the sentence on top, and how a time is said. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from portatlas.states import PortState
+
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def span(time: timedelta) -> str:
+    """
+    Say a span in its largest unit.
+
+    >>> span(timedelta(hours=49)), span(timedelta(seconds=4))
+    ('2 d', '4 s')
+    """
+    seconds = max(0, int(time.total_seconds()))
+    size, unit = next((each for each in UNITS if seconds >= each[0]), UNITS[-1])
+    return f"{seconds // size} {unit}"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    return f"{span(now - then)} ago"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many ports listen, and how well they are known."""
+
+    listening: int
+    known: int
+    unknown: int
+    unhealthy: int
+    missing: int
+
+    @classmethod
+    def of(cls, counts: Counter):
+        """Sum up what PortQuerySet.state_counts() counted: (state, is active) to ports."""
+        active = Counter({state: n for (state, is_active), n in counts.items() if is_active})
+        return cls(
+            listening=active.total(),
+            known=active[PortState.KNOWN] + active[PortState.HEALTHY],
+            unknown=active[PortState.UNNOTED],
+            unhealthy=active[PortState.SUSPICIOUS] + active[PortState.FLAPPING],
+            missing=counts[PortState.GHOST, False],
+        )
+
+    def __str__(self) -> str:
+        """
+        Say it in one sentence.
+
+        >>> print(Summary(listening=14, known=11, unknown=2, unhealthy=1, missing=1))
+        14 ports listening: 11 you know, 2 you don't, 1 is unhealthy. 1 expected port is missing.
+        """
+        if not self.listening:
+            parts = "No port is listening."
+        else:
+            listening = "1 port" if self.listening == 1 else f"{self.listening} ports"
+            unhealthy = "1 is" if self.unhealthy == 1 else f"{self.unhealthy} are"
+            parts = (
+                f"{listening} listening: {self.known} you know, {self.unknown} you don't, "
+                f"{unhealthy} unhealthy."
+            )
+        if self.missing:
+            plural = "port is" if self.missing == 1 else "ports are"
+            parts += f" {self.missing} expected {plural} missing."
+        return parts
