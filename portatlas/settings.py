@@ -80,19 +80,22 @@ TEMPLATES = [
 # Storage. SQLite in WAL mode serves one host well: one writer, many readers. A transaction
 # that reads before it writes must take the write lock first (IMMEDIATE), or two of them deadlock.
 
-DATABASES = {
-    "default": dj_database_url.parse(
-        env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / datadir.DATABASE}"),
-        conn_max_age=60,
-        conn_health_checks=True,
-    ),
-}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["OPTIONS"] = {
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": DATA_DIR / datadir.DATABASE,
+    "OPTIONS": {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,  # seconds to wait for another writer
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-    }
+    },
+}
+DATABASE_URL = env.text("DATABASE_URL", "")
+DATABASES = {
+    "default": dj_database_url.parse(DATABASE_URL, conn_health_checks=True)
+    if DATABASE_URL
+    else SQLITE,
+}
+DATABASES["default"]["CONN_MAX_AGE"] = 60  # seconds
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Tasks. Without Redis the queue is files in the data directory.
@@ -127,6 +130,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "board"
 LOGOUT_REDIRECT_URL = "login"
@@ -166,8 +170,8 @@ WHITENOISE_USE_FINDERS = True  # serves what the packages ship: there is nothing
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.BasicAuthentication",  # the first one answers 401
         "rest_framework.authentication.SessionAuthentication",
-        "rest_framework.authentication.BasicAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["portatlas.api.permissions.ModelPermissions"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

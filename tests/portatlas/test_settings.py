@@ -1,0 +1,97 @@
+"""The settings as an installation meets them: in processes of their own."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return a function that runs a management command in an environment of its own."""
+
+    def run(*arguments, **environment):
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "PORTATLAS_BOOTSTRAP": "off",
+            "PORTATLAS_DATA": str(tmp_path / "data with spaces #1"),
+        } | environment
+        return subprocess.run(  # noqa: S603  # our own manage.py
+            [sys.executable, "manage.py", *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+
+    return run
+
+
+def test_check_deploy_is_clean_in_production(run):
+    result = run(
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        PORTATLAS_HTTPS="1",
+        PORTATLAS_ALLOWED_HOSTS="atlas.example.org",
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORTATLAS_DEBUG", "maybe", "PORTATLAS_DEBUG must be true or false, not 'maybe'."),
+        ("PORTATLAS_SS_TIMEOUT", "soon", "PORTATLAS_SS_TIMEOUT must be a whole number"),
+        ("PORTATLAS_SS_TIMEOUT", "0", "PORTATLAS_SS_TIMEOUT must be 1 or more, not 0."),
+        ("PORTATLAS_SECRET_KEY_FILE", "/nonexistent", "PORTATLAS_SECRET_KEY_FILE: "),
+        ("PORTATLAS_DATA", "/proc/nowhere", "Set PORTATLAS_DATA to a folder of your own."),
+    ],
+)
+def test_a_malformed_setting_is_told_in_one_line(run, name, value, said):
+    result = run("check", **{name: value})
+
+    assert result.returncode != 0
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_the_data_directory_is_private(run, tmp_path):
+    run("migrate", "--verbosity", "0")
+
+    folder = tmp_path / "data with spaces #1"
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in (folder, folder / "secret_key", folder / "portatlas.sqlite3")
+    }
+    assert modes == {folder.name: 0o700, "secret_key": 0o600, "portatlas.sqlite3": 0o600}
+
+
+def test_the_secret_key_is_made_once(run, tmp_path):
+    run("check")
+    first = (tmp_path / "data with spaces #1" / "secret_key").read_text()
+    run("check")
+
+    assert len(first) >= 50
+    assert (tmp_path / "data with spaces #1" / "secret_key").read_text() == first
+
+
+def test_the_schedule_is_made_by_the_migration_and_stays_as_edited(run):
+    edit = (
+        "from django_celery_beat.models import *; t = PeriodicTask.objects.get("
+        "task='collector.tasks.collect'); assert (t.interval.every, t.interval.period) == "
+        "(15, 'seconds'); assert t.expire_seconds < 15; t.interval.every = 60; t.interval.save()"
+    )
+    check = "from collector import schedule; print(schedule.interval())"
+    run("migrate", "--verbosity", "0")
+    assert run("shell", "-v0", "-c", edit).stderr == ""
+
+    run("migrate", "--verbosity", "0")
+
+    assert run("shell", "-v0", "-c", check).stdout == "60.0\n"
