@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from collector.models import PortEvent, PortRuntime
-from collector.sweep import Listener, Sweep
+from collector.sweep import Listener, Sweep, Verdict
 
 Type, Cause, State = PortEvent.Type, PortEvent.Cause, PortRuntime.State
 
@@ -18,111 +18,104 @@ TELLING = ("process_name", "cmdline", "exe", "user", "unit", "container", "curre
 
 @dataclass(slots=True)
 class History:
-    """What one sweep adds: rows to create, rows to update, and the events of both."""
+    """
+    What one sweep of a host adds: rows to create, rows to update, and the events of both.
 
+    Transitions count towards flapping only when the `cause` is that they were observed.
+    """
+
+    sweep: Sweep
+    cause: Cause
+    last_sweep_at: datetime | None  # when a port that is missing now was last seen
+    heartbeat: bool  # whether ports that simply stayed are recorded as alive
     created: list[PortRuntime] = field(default_factory=list)
     updated: list[PortRuntime] = field(default_factory=list)
     events: list[PortEvent] = field(default_factory=list)
 
+    def compare(self, rows: Iterable[PortRuntime]) -> None:
+        """Hold every recorded row of the host against the sweep; only a complete one removes."""
+        known = {row.key: row for row in rows}
+        for listener in self.sweep.listeners:
+            row = known.pop(listener.key, None)
+            if row is None:
+                self._create(listener)
+            elif row.is_active:
+                self._stay(row, _facts(listener))
+            else:
+                self._return(row, _facts(listener))
+        if self.sweep.verdict == Verdict.COMPLETE:
+            for row in known.values():
+                if row.is_active:
+                    self._disappear(row)
+
     def count(self, event_type: str) -> int:
         return sum(event.event_type == event_type for event in self.events)
 
-
-def compare(
-    rows: Iterable[PortRuntime],
-    sweep: Sweep,
-    *,
-    cause: Cause,
-    complete: bool,
-    last_sweep_at: datetime | None,
-    alive: bool,
-) -> History:
-    """
-    Return what happened between the recorded rows of a host and a sweep of it.
-
-    Only a `complete` sweep makes what it does not list disappear; such a port was last seen
-    at `last_sweep_at`. `alive` asks for a heartbeat of every port that simply stayed.
-    Transitions count towards flapping only when the `cause` is that they were observed.
-    """
-    history = History()
-    known = {row.key: row for row in rows}
-    for listener in sweep.listeners:
-        row = known.pop(listener.key, None)
-        facts = _facts(listener)
-        if row is None:
-            row = PortRuntime(
-                host_id=sweep.host_id,
-                protocol=listener.protocol,
-                port=listener.port,
-                first_seen_at=sweep.taken_at,
-                last_seen_at=sweep.taken_at,
-                active_since=sweep.taken_at,
-                **facts,
-            )
-            history.created.append(row)
-            _record(history, row, Type.APPEARED, sweep, cause)
-        elif not row.is_active:
-            row.current_state = State.ACTIVE
-            row.active_since = sweep.taken_at
-            _update(history, row, facts, sweep.taken_at)
-            _record(history, row, Type.APPEARED, sweep, cause)
-        else:
-            _stay(history, row, facts, sweep, cause=cause, alive=alive)
-    if complete:
-        for row in known.values():
-            if row.is_active:
-                _disappear(history, row, sweep, cause, last_sweep_at)
-    return history
-
-
-def _stay(history, row, facts, sweep, *, cause, alive) -> None:
-    """Carry an active port on: unchanged, changed, re-bound, or resumed by a reboot."""
-    rebooted = cause == Cause.BOOT
-    rebound = not rebooted and _is_other_socket(row.endpoints, facts["endpoints"])
-    changes = {name: [getattr(row, name), facts[name]] for name in TELLING}
-    changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
-    if rebooted or rebound:
-        row.active_since = sweep.taken_at
-    if rebooted or any(getattr(row, name) != value for name, value in facts.items()):
-        _update(history, row, facts, sweep.taken_at)
-    if rebound:
-        _record(history, row, Type.REBOUND, sweep, cause, changes)
-    elif alive:
-        _record(history, row, Type.ALIVE, sweep, Cause.OBSERVED)
-
-
-def _disappear(history, row, sweep, cause, last_sweep_at) -> None:
-    row.current_state = State.DISAPPEARED
-    row.last_disappeared_at = sweep.taken_at
-    if last_sweep_at:
-        row.last_seen_at = max(row.last_seen_at, last_sweep_at)
-    history.updated.append(row)
-    _record(history, row, Type.DISAPPEARED, sweep, cause)
-
-
-def _update(history: History, row: PortRuntime, facts: dict, at: datetime) -> None:
-    for name, value in facts.items():
-        setattr(row, name, value)
-    row.last_seen_at = at
-    history.updated.append(row)
-
-
-def _record(history, row, event_type, sweep, cause, changes=None) -> None:
-    if cause == Cause.OBSERVED and event_type in {Type.APPEARED, Type.DISAPPEARED}:
-        row.transition_4_at = row.transition_3_at
-        row.transition_3_at = row.transition_2_at
-        row.transition_2_at = row.transition_1_at
-        row.transition_1_at = sweep.taken_at
-    history.events.append(
-        PortEvent(
-            port_runtime=row,
-            event_type=event_type,
-            timestamp=sweep.taken_at,
-            pid=row.current_pid,
-            cause=cause,
-            changes=changes or {},
+    def _create(self, listener: Listener) -> None:
+        now = self.sweep.taken_at
+        row = PortRuntime(
+            host_id=self.sweep.host_id,
+            protocol=listener.protocol,
+            port=listener.port,
+            first_seen_at=now,
+            last_seen_at=now,
+            active_since=now,
+            **_facts(listener),
         )
-    )
+        self.created.append(row)
+        self._record(row, Type.APPEARED)
+
+    def _return(self, row: PortRuntime, facts: dict) -> None:
+        row.current_state = State.ACTIVE
+        row.active_since = self.sweep.taken_at
+        self._update(row, facts)
+        self._record(row, Type.APPEARED)
+
+    def _stay(self, row: PortRuntime, facts: dict) -> None:
+        """Carry an active port on: unchanged, changed, re-bound, or resumed by a reboot."""
+        rebooted = self.cause == Cause.BOOT
+        rebound = not rebooted and _is_other_socket(row.endpoints, facts["endpoints"])
+        changed = {name for name, value in facts.items() if getattr(row, name) != value}
+        changes = {name: [getattr(row, name), facts[name]] for name in TELLING if name in changed}
+        if rebooted or rebound:
+            row.active_since = self.sweep.taken_at
+        if rebooted or changed:
+            self._update(row, facts)
+        if rebound:
+            self._record(row, Type.REBOUND, changes)
+        elif self.heartbeat:
+            self._record(row, Type.ALIVE)
+
+    def _disappear(self, row: PortRuntime) -> None:
+        row.current_state = State.DISAPPEARED
+        row.last_disappeared_at = self.sweep.taken_at
+        if self.last_sweep_at:
+            row.last_seen_at = max(row.last_seen_at, self.last_sweep_at)
+        self.updated.append(row)
+        self._record(row, Type.DISAPPEARED)
+
+    def _update(self, row: PortRuntime, facts: dict) -> None:
+        for name, value in facts.items():
+            setattr(row, name, value)
+        row.last_seen_at = self.sweep.taken_at
+        self.updated.append(row)
+
+    def _record(self, row: PortRuntime, event_type: str, changes: dict | None = None) -> None:
+        if self.cause == Cause.OBSERVED and event_type in {Type.APPEARED, Type.DISAPPEARED}:
+            row.transition_4_at = row.transition_3_at
+            row.transition_3_at = row.transition_2_at
+            row.transition_2_at = row.transition_1_at
+            row.transition_1_at = self.sweep.taken_at
+        self.events.append(
+            PortEvent(
+                port_runtime=row,
+                event_type=event_type,
+                timestamp=self.sweep.taken_at,
+                pid=row.current_pid,
+                cause=Cause.OBSERVED if event_type == Type.ALIVE else self.cause,
+                changes=changes or {},
+            )
+        )
 
 
 def _is_other_socket(before: list[dict], now: list[dict]) -> bool:

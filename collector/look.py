@@ -117,7 +117,7 @@ def _judge(reading: ss.Reading) -> dict:
         return {
             "verdict": Verdict.PARTIAL,
             "reason": f"{reading.unreadable} rows could not be read, "
-            f"the first is: {reading.first_unreadable}",
+            f"the first is: {reading.sample}",
         }
     if not reading.sockets:
         return {"verdict": Verdict.SUSPECT, "reason": "ss listed no port at all."}

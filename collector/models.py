@@ -172,7 +172,9 @@ class PortEvent(models.Model):
     timestamp = models.DateTimeField()
     pid = models.PositiveIntegerField(null=True, blank=True)
     cause = models.CharField(max_length=11, choices=Cause, default=Cause.OBSERVED)
-    changes = models.JSONField(default=dict, blank=True, help_text="What changed: field to [old, new].")
+    changes = models.JSONField(
+        default=dict, blank=True, help_text="What changed: field to [old, new]."
+    )
 
     class Meta:
         ordering = ["-timestamp", "-pk"]
@@ -220,10 +222,10 @@ class Coverage(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.host_id} {self.started_at:%F %T} to {self.ended_at:%F %T}"
+
     @classmethod
     def newest(cls, host_id: str) -> models.Subquery:
         """Return the key of the stretch that a host is in, for use inside another statement."""
         return models.Subquery(cls.objects.filter(host=host_id).values("pk")[:1])
-
-    def __str__(self) -> str:
-        return f"{self.host_id} {self.started_at:%F %T} to {self.ended_at:%F %T}"

@@ -83,7 +83,7 @@ def _verified(socket: Socket) -> set[int]:
 
 def _link(path: str) -> str:
     try:
-        return os.readlink(path)
+        return os.readlink(path)  # noqa: PTH115  # the target is no path: "socket:[123]"
     except OSError:  # the process has ended, closed the file or is not ours to look into
         return ""
 
@@ -95,7 +95,7 @@ def _holders(inodes: Collection[int]) -> tuple[dict[int, set[int]], int]:
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     for pid in psutil.pids() if wanted else ():
         try:
-            files = os.listdir(f"/proc/{pid}/fd")
+            files = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208  # names, no paths
         except PermissionError:
             hidden += 1
             continue
@@ -173,18 +173,17 @@ def _place(group: Collection[Socket], name: Callable[[int], str] = _user) -> dic
 
 def _visibility(owners: Collection[Owner], hidden: int) -> tuple[OwnersSeen, str]:
     blind = [
-        each
-        for each in owners
-        if each.state in {OwnerState.NOT_PERMITTED, OwnerState.OUTSIDE_VIEW}
+        each for each in owners if each.state in {OwnerState.NOT_PERMITTED, OwnerState.OUTSIDE_VIEW}
     ]
     if not blind:
         return OwnersSeen.ALL, ""
     seen = OwnersSeen.NONE if len(blind) == len(owners) else OwnersSeen.SOME
     if hidden:
+        processes = "1 process" if hidden == 1 else f"{hidden} processes"
         why = (
-            f"{hidden} processes may not be looked into: run the collector as root, or with "
+            f"{processes} may not be looked into. Run the collector as root, or with "
             "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
         )
     else:
         why = "their processes live outside the collector's PID namespace"
-    return seen, f"{len(blind)} of {len(owners)} ports have an owner that can't be seen: {why}."
+    return seen, f"The owners of {len(blind)} of {len(owners)} ports can't be seen: {why}."

@@ -68,7 +68,7 @@ def reconcile(sweep: Sweep, *, alive_every: float = 3600, confirmed: bool = Fals
         sweep = replace(sweep, verdict=Verdict.COMPLETE, reason="")
     if not sweep.host_id.strip() or sweep.host_id == "*" or len(sweep.host_id) > HOST_ID_LENGTH:
         raise SweepRefusedError(
-            f"A host's name has 1 to {HOST_ID_LENGTH} characters and isn't *, which means all hosts."
+            f"A host's name has 1 to {HOST_ID_LENGTH} characters, and * means all hosts."
         )
     with transaction.atomic():
         if sweep.verdict == Verdict.COMPLETE and _extend(sweep, alive_every):
@@ -127,8 +127,8 @@ def _lock(sweep: Sweep) -> Host | None:
         )
     if "file" in {host.source, sweep.source} and host.source != sweep.source:
         raise SweepRefusedError(
-            f"Host {sweep.host_id!r} is known by {host.source}, not by {sweep.source}: saved output "
-            "and live looks can't share a name. Choose another host name."
+            f"Host {sweep.host_id!r} is known by {host.source}, not by {sweep.source}: saved "
+            "output and live looks can't share a name. Choose another host name."
         )
     return None if sweep.taken_at <= host.last_look_at else host
 
@@ -145,14 +145,8 @@ def _record(host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool) ->
 
     cause = _cause(host, coverage, sweep)
     alive = _is_due(host.last_alive_at, sweep.taken_at, alive_every)
-    what = history.compare(
-        rows,
-        sweep,
-        cause=cause,
-        complete=sweep.verdict == Verdict.COMPLETE,
-        last_sweep_at=host.last_sweep_at,
-        alive=alive,
-    )
+    what = history.History(sweep, cause, host.last_sweep_at, heartbeat=alive)
+    what.compare(rows)
     _write(what)
     if coverage and cause == Cause.OBSERVED:
         coverage.ended_at = sweep.taken_at

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Protocol(StrEnum):
@@ -81,7 +82,7 @@ class Endpoint:
         """What tells this socket from its successor on the same address, "" if nothing does."""
         return self.cookie or (f"inode:{self.inode}" if self.inode else "")
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"scope": self.scope.value}
 
 
@@ -118,7 +119,7 @@ class Listener:
         """The widest of its endpoints."""
         return max((each.scope for each in self.endpoints), key=lambda scope: scope.width)
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         owner = asdict(self.owner)
         return {
             "protocol": self.protocol,
@@ -172,7 +173,7 @@ class Sweep:
         text = json.dumps([self.verdict, self.owners_seen, facts], separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """Return the sweep as JSON-ready values, the form in which it travels."""
         return {
             "host_id": self.host_id,

@@ -62,9 +62,7 @@ class Command(BaseCommand):
             output = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
             sweep = look.at_saved_output(output, host, at=datetime.now(UTC))
             return (
-                services.Outcome(sweep)
-                if dry_run
-                else services.reconcile(sweep, confirmed=confirm)
+                services.Outcome(sweep) if dry_run else services.reconcile(sweep, confirmed=confirm)
             )
         except OSError as exc:
             raise CommandError(f"{file} can't be read: {exc.strerror}.") from exc
