@@ -56,9 +56,7 @@ class PortNote(models.Model):
     title = models.CharField(max_length=200)
     description = models.TextField(blank=True)
     owner = models.CharField(max_length=100, blank=True, help_text="Who to ask about it.")
-    service_type = models.CharField(
-        max_length=10, choices=ServiceType, default=ServiceType.UNKNOWN
-    )
+    service_type = models.CharField(max_length=10, choices=ServiceType, default=ServiceType.UNKNOWN)
     risk_level = models.CharField(max_length=10, choices=RiskLevel, default=RiskLevel.EXPECTED)
     tags = models.JSONField(default=list, blank=True, validators=[tags.validate])
     expected_scope = models.CharField(
@@ -90,9 +88,9 @@ class PortNote(models.Model):
                 violation_error_message="There is already a note about this port of this host.",
             ),
             models.CheckConstraint(
-                condition=~Q(host_id=""),
+                condition=~Q(host_id__in=["", "*"]),
                 name="%(app_label)s_%(class)s_host_is_named",
-                violation_error_message="A note is about a host: say which.",
+                violation_error_message="A note is about one host: say which.",
             ),
             models.CheckConstraint(
                 condition=Q(port__range=(1, 65535)),

@@ -13,7 +13,7 @@ def parse(text: str) -> list[str]:
     return list(dict.fromkeys(text.lower().replace(",", " ").split()))
 
 
-def validate(tags) -> None:
+def validate(tags: object) -> None:
     """Raise ValidationError unless `tags` is a list of different lower-case words."""
     if not isinstance(tags, list):
         raise ValidationError("Tags are a list of words.")
