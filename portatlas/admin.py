@@ -1,12 +1,14 @@
 from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
 from collector.admin import ReadOnlyAdmin
 from collector.models import PortEvent
+from portatlas.board.words import ago
 from portatlas.models import KEY, Port
 from portatlas.states import PortState
 
@@ -48,13 +50,12 @@ class PortAdmin(ReadOnlyAdmin):
     list_display = (
         "port",
         "protocol",
-        "host",
         "state",
-        "note__title",
+        "memory",
         "process_name",
+        "host",
         "scope",
         "last_seen",
-        "annotate",
     )
     list_filter = (StateFilter, "protocol", "host", "scope", "note__owner", "is_client")
     list_select_related = ("note", "host")
@@ -77,14 +78,14 @@ class PortAdmin(ReadOnlyAdmin):
 
     @admin.display(description="last seen", ordering="last_seen_at")
     def last_seen(self, port):
-        return port.seen_at
+        return ago(port.seen_at, timezone.now())
 
-    @admin.display(description="note")
-    def annotate(self, port):
+    @admin.display(description="note", ordering=F("note__title").asc(nulls_last=True))
+    def memory(self, port):
         """Link to the note, or to a form for one with the key filled in."""
         if port.note:
             address = reverse("admin:notes_portnote_change", args=[port.note.pk])
-            return format_html('<a href="{}">Edit the note</a>', address)
+            return format_html('<a href="{}">{}</a>', address, port.note.title)
         query = urlencode({field: getattr(port, field) for field in KEY})
         address = reverse("admin:notes_portnote_add")
         return format_html('<a href="{}?{}">Write a note</a>', address, query)

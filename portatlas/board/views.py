@@ -1,6 +1,5 @@
 """The card board and the page of one port."""
 
-from datetime import datetime
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required

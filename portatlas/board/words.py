@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 from portatlas.states import PortState
 
@@ -36,7 +37,7 @@ class Summary:
     missing: int
 
     @classmethod
-    def of(cls, counts: Counter):
+    def of(cls, counts: Counter[tuple[PortState, bool]]) -> Self:
         """Sum up what PortQuerySet.state_counts() counted: (state, is active) to ports."""
         active = Counter({state: n for (state, is_active), n in counts.items() if is_active})
         return cls(

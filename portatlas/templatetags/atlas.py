@@ -6,11 +6,14 @@ register = template.Library()
 
 
 @register.filter
-def since(now, then):
-    """Say how long ago `then` was, "" when it never was."""
-    return words.span(now - then) if then else ""
+def ago(then, now):
+    """Say how long ago `then` was."""
+    return words.ago(then, now)
 
 
 @register.filter
-def span(time):
-    return words.span(time) if time is not None else ""
+def lasting(port, now):
+    """Say since when a port is up or gone."""
+    if port.is_active:
+        return f"up {words.span(port.uptime)}"
+    return f"gone for {words.span(now - port.last_disappeared_at)}"

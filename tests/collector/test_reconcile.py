@@ -300,7 +300,7 @@ def test_a_port_that_stays_is_alive_once_an_hour():
 def test_another_machine_under_the_same_name_is_refused():
     reconcile(sweep(listener(80)))
 
-    with pytest.raises(SweepRefusedError, match="'atlas' is machine m1, but .* m2"):
+    with pytest.raises(SweepRefusedError, match=r"'atlas' is machine m1, but .* m2"):
         reconcile(sweep(ticks=1, machine_id="m2"))
 
     assert PortRuntime.objects.get().current_state == "active"

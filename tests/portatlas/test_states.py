@@ -13,7 +13,7 @@ from tests.conftest import NOON
 HOUR = timedelta(hours=1)
 
 
-def state_of(port, note, at):
+def state_of(port, note, at):  # noqa: PLR0911  # one line of the table, one return
     """The table of DESIGN, once more, in plain Python: what the SQL must agree with."""
     widths = ["loopback", "link", "private", "any"]
     active = port["current_state"] == "active"
@@ -74,7 +74,12 @@ def test_the_sql_agrees_with_the_table_in_plain_python(host, cases):
     PortNote.objects.all().delete()
     PortRuntime.objects.bulk_create(
         PortRuntime(
-            host=host, protocol="tcp", port=1 + number, first_seen_at=NOON, last_seen_at=NOON, **port
+            host=host,
+            protocol="tcp",
+            port=1 + number,
+            first_seen_at=NOON,
+            last_seen_at=NOON,
+            **port,
         )
         for number, (port, _note) in enumerate(cases)
     )
@@ -114,7 +119,12 @@ LONG_AGO = NOON - timedelta(days=9)
             "flapping",
             "it came or went four times within the last hour",
         ),
-        ({"gone": True}, {"risk_level": "expected"}, "ghost", "its note expects it, but it is gone"),
+        (
+            {"gone": True},
+            {"risk_level": "expected"},
+            "ghost",
+            "its note expects it, but it is gone",
+        ),
         ({}, {"risk_level": "trusted"}, "healthy", "trusted, and up for an hour or more"),
         ({"active_since": NOON}, {"risk_level": "trusted"}, "known", "it has a note"),
         ({}, {"risk_level": "expected"}, "known", "it has a note"),
@@ -177,5 +187,3 @@ def test_an_active_port_was_last_seen_when_its_host_was_swept(open_port):
     port = Port.objects.for_board(NOON).get()
 
     assert (port.seen_at, port.uptime) == (NOON, timedelta(days=9))
-
-
