@@ -3,7 +3,6 @@
 import os
 import socket
 import stat
-import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
@@ -185,16 +184,19 @@ def test_nothing_of_the_environment_reaches_ss(fake_ss, monkeypatch, tmp_path):
 def test_without_privileges_the_ports_are_seen_and_the_owners_are_not_permitted(listening):
     """N29: no users column is no unknown process."""
     port = listening()
-    look_as_nobody = (
-        f"import os, sys; sys.path[:0] = {sys.path!r}; os.setgid(65534); os.setuid(65534);"
-        "from collector import look; sweep = look.at_this_machine('here', timeout=10);"
-        f"[found] = [each for each in sweep.listeners if each.port == {port}];"
-        "print(sweep.verdict, sweep.owners_seen, found.owner.state)"
-    )
-
-    said = subprocess.run(  # noqa: S603  # our own interpreter
-        [sys.executable, "-c", look_as_nobody], capture_output=True, text=True, check=True
-    ).stdout.split()
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.setgid(65534)
+        os.setuid(65534)
+        sweep = look.at_this_machine("here", timeout=10)
+        state = next(each.owner.state for each in sweep.listeners if each.port == port)
+        os.write(write, f"{sweep.verdict} {sweep.owners_seen} {state}".encode())
+        os._exit(0)
+    os.close(write)
+    with open(read) as pipe:  # noqa: PTH123  # a pipe has no path
+        said = pipe.read().split()
+    os.waitpid(child, 0)
 
     assert said[0] == Verdict.COMPLETE
     assert said[1] in {OwnersSeen.NONE, OwnersSeen.SOME}
