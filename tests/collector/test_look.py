@@ -187,11 +187,13 @@ def test_without_privileges_the_ports_are_seen_and_the_owners_are_not_permitted(
     read, write = os.pipe()
     child = os.fork()
     if not child:
+        os.dup2(write, 3)
+        os.closerange(4, 1000)  # it must not hold the socket itself
         os.setgid(65534)
         os.setuid(65534)
         sweep = look.at_this_machine("here", timeout=10)
         state = next(each.owner.state for each in sweep.listeners if each.port == port)
-        os.write(write, f"{sweep.verdict} {sweep.owners_seen} {state}".encode())
+        os.write(3, f"{sweep.verdict} {sweep.owners_seen} {state}".encode())
         os._exit(0)
     os.close(write)
     with open(read) as pipe:  # noqa: PTH123  # a pipe has no path
