@@ -48,7 +48,7 @@ class Clone:
         (self.path / "uv").write_text(FAKE_UV, encoding="utf-8")
         (self.path / "uv").chmod(0o755)
 
-    def begin(self, *arguments: str, **environment: str) -> subprocess.Popen:
+    def begin(self, *arguments: str, python=PYTHON, **environment: str) -> subprocess.Popen:
         own = {
             "PATH": str(self.path),
             "HOME": str(self.home),
@@ -56,7 +56,7 @@ class Clone:
             "PIP_NO_INDEX": "1",  # no test leaves this machine
         }
         return subprocess.Popen(  # noqa: S603  # our own manage.py
-            [PYTHON, str(self.folder / "manage.py"), *arguments],
+            [python, str(self.folder / "manage.py"), *arguments],
             cwd=self.home,
             env=own | environment,
             stdout=subprocess.PIPE,

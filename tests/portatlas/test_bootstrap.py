@@ -123,9 +123,10 @@ def test_uv_hears_nothing_of_the_caller_but_how_to_reach_the_index(clone):
 def test_modules_of_the_caller_do_not_reach_the_environment(clone, tmp_path):
     (tmp_path / "django.py").write_text("raise SystemExit('leaked')")
 
-    done = clone.start("check", PYTHONPATH=str(tmp_path), PYTHONSAFEPATH="1")
+    for python in (PYTHON, str(clone.venv / "bin" / "python")):
+        done = clone.start("check", python=python, PYTHONPATH=str(tmp_path), PYTHONSAFEPATH="1")
 
-    assert (done.returncode, json.loads(done.stdout)[0]) == (0, str(clone.venv))
+        assert (done.returncode, json.loads(done.stdout)[0]) == (0, str(clone.venv))
 
 
 def test_unwritable_home_leaves_the_cache_to_the_private_folder(clone):
@@ -170,13 +171,15 @@ def test_environment_without_interpreter_is_made_anew(clone, remains):
 
 def test_interpreter_that_went_away_is_replaced(clone):
     clone.start("check")
-    (clone.venv / "bin" / "python").unlink()
-    (clone.venv / "bin" / "python").symlink_to("/nowhere/python3")
+    stamp, python = clone.venv / "port-atlas.stamp", clone.venv / "bin" / "python"
+    stamp.write_text(stamp.read_text().replace(PYTHON, "/nowhere/python3"))
+    python.unlink()
+    python.symlink_to("/nowhere/python3")
 
     done = clone.start("check")
 
     assert done.returncode == 0
-    assert (clone.venv / "bin" / "python").resolve() == Path(PYTHON)
+    assert python.resolve() == Path(PYTHON)
 
 
 def test_stamp_cut_short_by_a_crash_is_written_again(clone):
@@ -222,6 +225,24 @@ def test_killed_set_up_is_mended_once_its_uv_has_ended(clone, tmp_path):
     assert waiting.startswith("port atlas: waiting for another start")
     assert err.startswith(f"port atlas: mending {clone.venv}, which was not finished ...\n")
     assert [options(call) for call in clone.calls] == [RUN, [*RUN, "--reinstall"]]
+
+
+def test_killed_update_is_not_taken_for_what_was_there_before(clone, tmp_path):
+    clone.start("check")
+    lock = clone.folder / "uv.lock"
+    before = lock.read_text()
+    lock.write_text(f"{before}# changed\n")
+    killed = clone.begin("check", FAKE_UV_WAITS_FOR=str(tmp_path / "go"))
+    while len(clone.calls) < 2:
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    (tmp_path / "go").touch()
+    lock.write_text(before)
+
+    clone.start("check")
+
+    assert [options(call) for call in clone.calls] == [RUN, RUN, [*RUN, "--reinstall"]]
 
 
 def test_update_that_fails_leaves_what_was_there_in_use(clone):

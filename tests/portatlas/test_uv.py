@@ -68,8 +68,10 @@ def test_uv_that_fails_is_followed_by_the_one_of_the_lock(bare, index):
 def test_pip_gets_uv_where_there_is_pip(bare, tmp_path):
     wheel = wheel_of_fake_uv(tmp_path)
     bare.lock_uv(f"http://127.0.0.1:9/{wheel.name}", wheel.read_bytes())
+    (bare.home / ".pip").mkdir()
+    (bare.home / ".pip" / "pip.conf").write_text("[global]\nuser = 1\nrequire-virtualenv = 1\n")
 
-    done = bare.start("check", PIP_FIND_LINKS=str(tmp_path), PIP_USER="1")
+    done = bare.start("check", PIP_FIND_LINKS=str(tmp_path), PIP_DRY_RUN="1")
 
     assert done.stderr.splitlines()[1] == "port atlas: getting uv 1.0 with pip ..."
     assert (done.returncode, len(bare.calls)) == (0, 1)
