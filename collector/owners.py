@@ -95,17 +95,24 @@ def _holders(inodes: Collection[int]) -> tuple[dict[int, set[int]], int]:
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     for pid in psutil.pids() if wanted else ():
         try:
-            files = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208  # names, no paths
-        except PermissionError:
+            targets = _files(pid)
+        except PermissionError:  # a security module may forbid it even to root
             hidden += 1
-            continue
-        except OSError:
-            continue
-        for file in files:
-            inode = wanted.get(_link(f"/proc/{pid}/fd/{file}"))
-            if inode is not None:
-                found.setdefault(inode, set()).add(pid)
+        else:
+            for target in targets & wanted.keys():
+                found.setdefault(wanted[target], set()).add(pid)
     return found, hidden
+
+
+def _files(pid: int) -> set[str]:
+    """Return what the open files of a process are. Raises PermissionError."""
+    targets = set()
+    try:
+        for file in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  # names, no paths
+            targets.add(os.readlink(f"/proc/{pid}/fd/{file}"))  # noqa: PTH115  # "socket:[1]"
+    except FileNotFoundError:  # it has just ended, or closed the file
+        pass
+    return targets
 
 
 @cache
@@ -180,9 +187,10 @@ def _visibility(owners: Collection[Owner], hidden: int) -> tuple[OwnersSeen, str
     seen = OwnersSeen.NONE if len(blind) == len(owners) else OwnersSeen.SOME
     if hidden:
         processes = "1 process" if hidden == 1 else f"{hidden} processes"
-        why = (
-            f"{processes} may not be looked into. Run the collector as root, or with "
-            "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+        why = f"{processes} may not be looked into, " + (
+            "run the collector as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+            if os.geteuid()
+            else "not even by root: the kernel's security policy or a container's limits forbid it"
         )
     else:
         why = "their processes live outside the collector's PID namespace"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from collector import look, schedule, services
 from collector.lock import SweepRunningError, sweep_lock
@@ -31,45 +32,44 @@ class Command(BaseCommand):
             raise CommandError("--from FILE and --host NAME go together: whose output is it?")
         if confirm and not file:
             raise CommandError("--confirm is for --from FILE; a live look is repeated instead.")
-        if file:
-            outcome = self.read(file, host, dry_run=dry_run, confirm=confirm)
-        elif dry_run:
-            outcome = services.Outcome(
-                look.at_this_machine(
-                    settings.PORTATLAS_HOST_ID, timeout=settings.PORTATLAS_SS_TIMEOUT
-                )
-            )
-        else:
-            outcome = self.collect()
+        try:
+            if file:
+                outcome = self.read(file, host, dry_run=dry_run, confirm=confirm)
+            else:
+                outcome = self.look() if dry_run else self.collect()
+        except (SweepRunningError, services.SweepRefusedError) as exc:
+            raise CommandError(str(exc)) from exc
+        except DatabaseError as exc:
+            raise CommandError(
+                f"The database can't be used: {exc}. If it is new: python3 manage.py migrate"
+            ) from exc
         self.stdout.write(as_json(outcome.sweep) if json else as_text(outcome, dry_run=dry_run))
         if outcome.sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
             raise CommandError("Nothing was recorded but that this look can't be believed.")
 
+    def look(self) -> services.Outcome:
+        return services.Outcome(
+            look.at_this_machine(settings.PORTATLAS_HOST_ID, timeout=settings.PORTATLAS_SS_TIMEOUT)
+        )
+
     def collect(self) -> services.Outcome:
-        try:
-            with sweep_lock(settings.DATA_DIR):
-                return services.collect(
-                    settings.PORTATLAS_HOST_ID,
-                    timeout=settings.PORTATLAS_SS_TIMEOUT,
-                    interval=schedule.interval(),
-                    alive_every=settings.PORTATLAS_ALIVE_EVERY,
-                )
-        except (SweepRunningError, services.SweepRefusedError) as exc:
-            raise CommandError(str(exc)) from exc
+        with sweep_lock(settings.DATA_DIR):
+            return services.collect(
+                settings.PORTATLAS_HOST_ID,
+                timeout=settings.PORTATLAS_SS_TIMEOUT,
+                interval=schedule.interval(),
+                alive_every=settings.PORTATLAS_ALIVE_EVERY,
+            )
 
     def read(self, file: str, host: str, *, dry_run: bool, confirm: bool) -> services.Outcome:
         try:
             output = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
             sweep = look.at_saved_output(output, host, at=datetime.now(UTC))
-            return (
-                services.Outcome(sweep) if dry_run else services.reconcile(sweep, confirmed=confirm)
-            )
         except OSError as exc:
             raise CommandError(f"{file} can't be read: {exc.strerror}.") from exc
         except ParseError as exc:
             raise CommandError(f"{file} is no output of ss: {exc}") from exc
-        except services.SweepRefusedError as exc:
-            raise CommandError(str(exc)) from exc
+        return services.Outcome(sweep) if dry_run else services.reconcile(sweep, confirmed=confirm)
 
 
 def as_json(sweep: Sweep) -> str:
