@@ -22,7 +22,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 PATIENCE = 5  # seconds of silence before a tool is said to be still at work
@@ -130,7 +130,7 @@ def candidates(checkout: Path, shop: Workshop, tried: list[str]) -> Iterator[str
         yield str(uv)
 
 
-def by_pip(package: dict, shop: Workshop, draft: Path) -> Path:
+def by_pip(package: dict[str, Any], shop: Workshop, draft: Path) -> Path:
     if not importlib.util.find_spec("pip"):
         raise MeansError("not there")
     shop.say(f"getting uv {package['version']} with pip ...")
@@ -144,7 +144,7 @@ def by_pip(package: dict, shop: Workshop, draft: Path) -> Path:
     return draft / "bin" / "uv"
 
 
-def by_https(package: dict, shop: Workshop, draft: Path) -> Path:
+def by_https(package: dict[str, Any], shop: Workshop, draft: Path) -> Path:
     wheel = choose(package["wheels"], this_system())
     shop.say(f"getting uv {package['version']} from {urlsplit(wheel['url']).hostname} ...")
     content = bytearray()
@@ -164,7 +164,7 @@ def by_https(package: dict, shop: Workshop, draft: Path) -> Path:
     return draft / "uv"
 
 
-def choose(wheels: list[dict], system: System) -> dict:
+def choose(wheels: list[dict[str, Any]], system: System) -> dict[str, Any]:
     """Return the first wheel whose platform tags allow this system."""
     for wheel in wheels:
         tags = wheel["url"].removesuffix(".whl").rsplit("-", 1)[1].split(".")
