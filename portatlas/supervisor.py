@@ -3,9 +3,10 @@ The supervisor of embedded mode: it starts its children, restarts them and ends 
 
     python -I -S portatlas/supervisor.py PLAN
 
-PLAN is JSON: `children` maps a name to a command; `url` is what they serve together; `door` is
-the handle of the listening socket, which they inherit; `host` is the name to ask for over HTTP;
-`began` is the Unix time of the start; `delay` and `grace` may replace the seconds given below.
+PLAN is JSON: `children` maps a name to a command, the one that serves first; `url` is where it
+serves; `door` is the handle of the listening socket, which they inherit; `host` is the name to
+ask for over HTTP; `began` is the Unix time of the start; `head_start`, `delay` and `grace` may
+replace the seconds given below.
 
 Standard library only, and run as a file: importing the package would load Celery and cost
 four times the memory. It sleeps until a signal, a line of output or a time it set itself.
@@ -24,6 +25,7 @@ from collections import deque
 from operator import itemgetter
 
 DEATHS, WITHIN = 5, 60  # so many deaths of one child in so many seconds are too many
+HEAD_START = 3  # seconds, at most, that the first child has the processors for itself
 DELAY = 0.5  # seconds until the first restart; it doubles with each death
 GRACE = 8  # seconds from asking children to end to killing them
 LONGEST_LINE = 8192  # bytes
@@ -64,11 +66,13 @@ class Child:
         self.handles = handles
         self.prefix = f"{name:{width}} | "
         self.process = None
+        self.was_started = False
         self.deaths = deque(maxlen=DEATHS)
         self.last_lines = deque(maxlen=LAST_LINES)
         self._rest = b""  # a line that isn't complete yet
 
     def start(self) -> None:
+        self.was_started = True
         self.process = subprocess.Popen(  # noqa: S603  # the plan is ours
             self.command,
             stdin=subprocess.DEVNULL,
@@ -141,8 +145,8 @@ class Supervisor:
         """Return the exit status once all children have ended."""
         self.watch_signals()
         try:
-            for child in self.children:
-                self.start(child)
+            self.start(self.children[0])
+            self.later(self.plan.get("head_start", HEAD_START), self.start_the_rest)
             self.knock()
             while not self.is_stopping or any(child.process for child in self.children):
                 for key, _ in self.selector.select(self.pause()):
@@ -201,6 +205,11 @@ class Supervisor:
         else:
             output = child.process.stdout
             self.selector.register(output, selectors.EVENT_READ, lambda: self.pass_on(child))
+
+    def start_the_rest(self) -> None:
+        for child in self.children[1:]:
+            if not child.was_started:
+                self.start(child)
 
     def pass_on(self, child: Child) -> None:
         if child.process is None:
@@ -268,6 +277,7 @@ class Supervisor:
             if answer.startswith(b"HTTP/1.1 200 "):
                 took = time.time() - self.plan["began"]
                 say(f"Port Atlas is up: {self.plan['url']} ({took:.1f} s). Ctrl-C stops it.")
+                self.start_the_rest()
                 return
             if answer:
                 say(f"Port Atlas answers /healthz with {printable(answer)}; asking again.")

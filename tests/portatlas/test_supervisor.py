@@ -88,8 +88,8 @@ class Run:
 def run():
     runs = []
 
-    def run(delay=0.02, grace=supervisor.GRACE, **children):
-        runs.append(Run(children, delay=delay, grace=grace))
+    def run(head_start=0, delay=0.02, grace=supervisor.GRACE, **children):
+        runs.append(Run(children, head_start=head_start, delay=delay, grace=grace))
         return runs[-1]
 
     yield run
@@ -231,6 +231,22 @@ def test_it_says_that_it_is_up_only_when_healthz_answers(run):
     asked, told = output.splitlines()
     assert asked == "web | GET /healthz atlas.example"
     assert told.startswith("Port Atlas is up: http://here/ (")
+
+
+def test_the_rest_starts_when_the_web_answers(run):
+    supervised = run(web=python(SERVE, "DOOR"), worker=python(SLEEP), head_start=PATIENCE * 10)
+
+    output = supervised.wait_for("sleeping")
+
+    assert output.index("is up") < output.index("sleeping")
+
+
+def test_the_rest_starts_without_the_web_once_its_head_start_is_over(run):
+    supervised = run(web=python(SLEEP), worker=python(SLEEP), head_start=0.1)
+
+    output = supervised.wait_for("sleeping", times=2)
+
+    assert "is up" not in output
 
 
 def test_an_answer_that_is_not_200_is_named_and_asked_for_again(run):

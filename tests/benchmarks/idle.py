@@ -1,0 +1,114 @@
+"""
+What `up` costs while nothing happens: memory of all its processes and CPU beside the sweeps.
+
+    python tests/benchmarks/idle.py [--seconds 300]
+
+It starts an `up` of its own, with a data directory of its own, opens some pages, switches the
+sweeps off and watches. Linux only. The limits are those the project promises.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
+
+import psutil
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SETTLE = 30  # seconds for the first sweep, and for beat to notice that there are no more
+MOST_MEMORY, MOST_CPU = 220, 3.0  # MB of PSS, CPU seconds per hour
+PAGES = ("", "admin/", "admin/portatlas/port/", "admin/notes/portnote/add/", "api/v1/ports/")
+SWITCH_OFF = """
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
+PeriodicTask.objects.update(enabled=False)
+PeriodicTasks.update_changed()
+"""
+
+
+def manage(*arguments, **options):
+    return subprocess.Popen([sys.executable, CHECKOUT / "manage.py", *arguments], **options)  # noqa: S603  # our own file
+
+
+def cpu(process: psutil.Process) -> float:
+    """Return the CPU seconds of all threads, by the scheduler's clock: ticks are too coarse."""
+    stats = Path(f"/proc/{process.pid}/task").glob("*/schedstat")
+    return sum(int(stat.read_text(encoding="ascii").split()[0]) for stat in stats) / 1e9
+
+
+def name(process: psutil.Process) -> str:
+    words = process.cmdline()
+    kinds = ("supervisor.py", "gunicorn", "worker", "beat")
+    return next((kind for kind in kinds if any(word.endswith(kind) for word in words)), words[0])
+
+
+def wait_until_up(up: subprocess.Popen) -> tuple[str, str]:
+    """Return the URL and the password of the admin."""
+    password = ""
+    for line in up.stdout:
+        sys.stdout.write(line)
+        if line.startswith("Log in as admin"):
+            password = line.split("password ")[1].split()[0]
+        if "Ctrl-C stops it" in line:
+            return line.split(": ")[1].split()[0], password
+    sys.exit("It did not come up.")
+
+
+def browse(url: str, password: str) -> None:
+    """Open the heavier pages, so that the web process has grown to its usual size."""
+    jar = CookieJar()
+    client = build_opener(HTTPCookieProcessor(jar))
+    client.open(f"{url}login/").read()
+    token = next(cookie.value for cookie in jar if cookie.name == "csrftoken")
+    form = {"username": "admin", "password": password, "csrfmiddlewaretoken": token}
+    client.open(f"{url}login/", urlencode(form).encode()).read()
+    for page in PAGES * 3:
+        client.open(url + page).read()
+
+
+def measure(up: subprocess.Popen, seconds: int) -> tuple[float, float]:
+    supervisor = psutil.Process(up.pid)
+    processes = [supervisor, *supervisor.children(recursive=True)]
+    before = [cpu(process) for process in processes]
+    time.sleep(seconds)
+    memory = [process.memory_full_info().pss / 1e6 for process in processes]
+    hourly = [
+        (cpu(process) - start) * 3600 / seconds
+        for process, start in zip(processes, before, strict=True)
+    ]
+    for process, pss, spent in zip(processes, memory, hourly, strict=True):
+        sys.stdout.write(f"{name(process):14} {pss:7.1f} MB {spent:7.2f} s CPU per hour\n")
+    return sum(memory), sum(hourly)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument("--seconds", type=int, default=300, help="how long to watch")
+    seconds = parser.parse_args().seconds
+    with tempfile.TemporaryDirectory() as folder:
+        env = os.environ | {"PORTATLAS_DATA": folder}
+        up = manage("up", "--port", "0", env=env, stdout=subprocess.PIPE, text=True)
+        try:
+            url, password = wait_until_up(up)
+            time.sleep(SETTLE / 2)
+            browse(url, password)
+            manage("shell", "--command", SWITCH_OFF, env=env).wait()
+            time.sleep(SETTLE / 2)
+            memory, hourly = measure(up, seconds)
+        finally:
+            up.terminate()
+            up.communicate()
+    sys.stdout.write(
+        f"{'together':14} {memory:7.1f} MB {hourly:7.2f} s CPU per hour"
+        f"   (at most {MOST_MEMORY} MB, {MOST_CPU:g} s)\n"
+    )
+    sys.exit(memory > MOST_MEMORY or hourly > MOST_CPU)
+
+
+if __name__ == "__main__":
+    main()
