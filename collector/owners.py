@@ -52,7 +52,7 @@ def resolve(groups: Iterable[Collection[Socket]]) -> Owners:
         _owner(group, set().union(*(pids.get(each.inode, set()) for each in group)), missing)
         for group in groups
     ]
-    return Owners(tuple(owners), *_visibility(owners, hidden))
+    return Owners(tuple(owners), *_visibility(owners, _excuse(hidden)))
 
 
 def recorded(groups: Iterable[Collection[Socket]], *, with_users: bool) -> Owners:
@@ -71,9 +71,8 @@ def recorded(groups: Iterable[Collection[Socket]], *, with_users: bool) -> Owner
             owners.append(Owner(OwnerState.KNOWN, pids, name, **_place(group, str)))
         else:
             owners.append(Owner(_without_process(group, missing), **_place(group, str)))
-    if with_users:
-        return Owners(tuple(owners), *_visibility(owners, hidden=0))
-    return Owners(tuple(owners), OwnersSeen.NONE, "The saved output names no processes.")
+    why = "ss did not name them" if with_users else "it was saved without privileges"
+    return Owners(tuple(owners), *_visibility(owners, why))
 
 
 def _verified(socket: Socket) -> set[int]:
@@ -178,20 +177,26 @@ def _place(group: Collection[Socket], name: Callable[[int], str] = _user) -> dic
     }
 
 
-def _visibility(owners: Collection[Owner], hidden: int) -> tuple[OwnersSeen, str]:
-    blind = [
-        each for each in owners if each.state in {OwnerState.NOT_PERMITTED, OwnerState.OUTSIDE_VIEW}
-    ]
+def _visibility(owners: Collection[Owner], why: str) -> tuple[OwnersSeen, str]:
+    invisible = {OwnerState.NOT_PERMITTED, OwnerState.OUTSIDE_VIEW}
+    blind = sum(each.state in invisible for each in owners)
     if not blind:
         return OwnersSeen.ALL, ""
-    seen = OwnersSeen.NONE if len(blind) == len(owners) else OwnersSeen.SOME
-    if hidden:
-        processes = "1 process" if hidden == 1 else f"{hidden} processes"
-        why = f"{processes} may not be looked into, " + (
-            "run the collector as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
-            if os.geteuid()
-            else "not even by root: the kernel's security policy or a container's limits forbid it"
+    seen = OwnersSeen.NONE if blind == len(owners) else OwnersSeen.SOME
+    return seen, f"The owners of {blind} of {len(owners)} ports can't be seen: {why}."
+
+
+def _excuse(hidden: int) -> str:
+    """Say why owners can't be seen on this machine, and what would help."""
+    if not hidden:
+        return "their processes live outside the collector's PID namespace"
+    processes = "1 process" if hidden == 1 else f"{hidden} processes"
+    if os.geteuid():
+        return (
+            f"{processes} may not be looked into; run the collector as root, or with "
+            "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
         )
-    else:
-        why = "their processes live outside the collector's PID namespace"
-    return seen, f"The owners of {len(blind)} of {len(owners)} ports can't be seen: {why}."
+    return (
+        f"{processes} may not be looked into even by root; the kernel's security policy or "
+        "a container's limits forbid it"
+    )

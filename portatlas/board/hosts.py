@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from collector.models import Host
 from collector.services import MISSED_SWEEPS
 from collector.sweep import Verdict
-from portatlas.board.words import ago
+from portatlas.board.words import ago, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,20 @@ class HostView:
     def of(cls, host: Host, now: datetime):
         problems = []
         if host.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
-            since = f"from {host.last_sweep_at:%F %T} UTC" if host.last_sweep_at else "not there"
+            shown = (
+                f"What is shown is of {host.last_sweep_at:%F %T} UTC."
+                if host.last_sweep_at
+                else "Nothing could be recorded yet."
+            )
             problems.append(
-                f"The last look at {host.host_id} is {host.verdict}: {host.reason} "
-                f"What is shown is {since}."
+                f"The last look at {host.host_id} is {host.verdict}: {host.reason} {shown}"
             )
         elif host.verdict == Verdict.PARTIAL:
             problems.append(f"The last look at {host.host_id} is partial: {host.reason}")
         patience = timedelta(seconds=MISSED_SWEEPS * host.sweep_interval)
         if host.sweep_interval and now - host.last_look_at > patience:
             problems.append(
-                f"Nobody has looked at {host.host_id} for {ago(host.last_look_at, now)[:-4]}: "
+                f"Nobody has looked at {host.host_id} for {span(now - host.last_look_at)}: "
                 "what it does now is unknown. Is the worker running?"
             )
         if host.owners_reason:
