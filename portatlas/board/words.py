@@ -59,7 +59,7 @@ class Summary:
             parts = "No port is listening."
         else:
             listening = "1 port" if self.listening == 1 else f"{self.listening} ports"
-            unhealthy = "1 is" if self.unhealthy == 1 else f"{self.unhealthy} are"
+            unhealthy = {0: "none is", 1: "1 is"}.get(self.unhealthy, f"{self.unhealthy} are")
             parts = (
                 f"{listening} listening: {self.known} you know, {self.unknown} you don't, "
                 f"{unhealthy} unhealthy."
