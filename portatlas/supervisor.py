@@ -45,7 +45,12 @@ def say(line: str) -> None:
 
 
 def end_with(parent: int):
-    """Return what a child does before it becomes its command: arrange to die with its parent."""
+    """
+    Return what a child does before it becomes its command: arrange to die with its parent.
+
+    The kernel doesn't hand this on to the child's own children; gunicorn's worker looks after
+    its parent every second.
+    """
 
     def prepare():
         import ctypes  # noqa: PLC0415  # only the child needs it; the supervisor stays small

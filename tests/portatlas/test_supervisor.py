@@ -95,7 +95,8 @@ def run():
     yield run
     for each in runs:
         with each.process as process:
-            process.kill()
+            for _ in range(2):  # the second time it kills
+                process.terminate()
 
 
 def are_gone(processes):
