@@ -29,6 +29,8 @@ def main():
         sys.exit(run_tests(sys.argv[2:]) if sys.argv[1:2] == ["test"] else run_django())
     except ImproperlyConfigured as exc:
         sys.exit("port atlas: " + str(exc))
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell says it: ended by SIGINT
 
 
 def hand_over_to_newer_python():

@@ -1,4 +1,5 @@
 from django.db import migrations
+from django.utils import timezone
 
 TASK = "collector.tasks.collect"
 
@@ -19,6 +20,10 @@ def schedule(apps, schema_editor):
         # A sweep that waited for a whole interval would only tell what the next one tells.
         expire_seconds=14,
         description="Run ss and record what it lists. Keep the expiry below the interval.",
+    )
+    # Beat compares this time with the last one it saw; without a row it misses the first edit.
+    apps.get_model("django_celery_beat", "PeriodicTasks").objects.get_or_create(
+        ident=1, defaults={"last_update": timezone.now()}
     )
 
 
