@@ -1,5 +1,5 @@
 """
-Compare what is recorded with what was just seen, and say what happened. No database.
+Compare what is recorded with what was just seen, and say what happened. No queries.
 
 The rows are changed in memory; `services.reconcile` writes what is returned here.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from collector.models import PortEvent, PortRuntime
-from collector.sweep import Listener, Sweep, Verdict
+from collector.sweep import Endpoint, Listener, OwnerState, Sweep, Verdict
 
 Type, Cause, State = PortEvent.Type, PortEvent.Cause, PortRuntime.State
 
@@ -31,18 +31,22 @@ class History:
     created: list[PortRuntime] = field(default_factory=list)
     updated: list[PortRuntime] = field(default_factory=list)
     events: list[PortEvent] = field(default_factory=list)
+    is_pending: bool = False  # whether an owner has still to be found at the next look
 
     def compare(self, rows: Iterable[PortRuntime]) -> None:
         """Hold every recorded row of the host against the sweep; only a complete one removes."""
         known = {row.key: row for row in rows}
         for listener in self.sweep.listeners:
             row = known.pop(listener.key, None)
+            facts = _facts(listener)
+            if row is None or not row.is_active or _is_other_socket(row, facts):
+                self._wait_for_owner(facts)
             if row is None:
-                self._create(listener)
+                self._create(listener, facts)
             elif row.is_active:
-                self._stay(row, _facts(listener))
+                self._stay(row, facts)
             else:
-                self._return(row, _facts(listener))
+                self._return(row, facts)
         if self.sweep.verdict == Verdict.COMPLETE:
             for row in known.values():
                 if row.is_active:
@@ -51,7 +55,13 @@ class History:
     def count(self, event_type: str) -> int:
         return sum(event.event_type == event_type for event in self.events)
 
-    def _create(self, listener: Listener) -> None:
+    def _wait_for_owner(self, facts: dict) -> None:
+        """Blame nobody yet for a new socket without owner: it may end as we look (N32)."""
+        if facts["owner_state"] == OwnerState.UNKNOWN:
+            facts["owner_state"] = OwnerState.PENDING
+            self.is_pending = True
+
+    def _create(self, listener: Listener, facts: dict) -> None:
         now = self.sweep.taken_at
         row = PortRuntime(
             host_id=self.sweep.host_id,
@@ -60,7 +70,7 @@ class History:
             first_seen_at=now,
             last_seen_at=now,
             active_since=now,
-            **_facts(listener),
+            **facts,
         )
         self.created.append(row)
         self._record(row, Type.APPEARED)
@@ -74,10 +84,11 @@ class History:
     def _stay(self, row: PortRuntime, facts: dict) -> None:
         """Carry an active port on: unchanged, changed, re-bound, or resumed by a reboot."""
         rebooted = self.cause == Cause.BOOT
-        rebound = not rebooted and _is_other_socket(row.endpoints, facts["endpoints"])
+        is_other_socket = _is_other_socket(row, facts)
+        rebound = not rebooted and (is_other_socket or _is_other_owner(row, facts))
         changed = {name for name, value in facts.items() if getattr(row, name) != value}
         changes = {name: [getattr(row, name), facts[name]] for name in TELLING if name in changed}
-        if rebooted or rebound:
+        if rebooted or is_other_socket:
             row.active_since = self.sweep.taken_at
         if rebooted or changed:
             self._update(row, facts)
@@ -118,10 +129,19 @@ class History:
         )
 
 
-def _is_other_socket(before: list[dict], now: list[dict]) -> bool:
+def _is_other_socket(row: PortRuntime, facts: dict) -> bool:
     """Tell whether no socket of a port survived: its service was restarted between two looks."""
-    was, is_ = ({end["cookie"] or end["inode"] for end in ends} for ends in (before, now))
-    return all(was) and all(is_) and was.isdisjoint(is_)
+    before, now = (
+        {Endpoint(**end).identity for end in ends} for ends in (row.endpoints, facts["endpoints"])
+    )
+    return all(before) and all(now) and before.isdisjoint(now)
+
+
+def _is_other_owner(row: PortRuntime, facts: dict) -> bool:
+    """Tell whether the socket was handed to another program; another PID of it is no news."""
+    return row.owner_state == facts["owner_state"] == OwnerState.KNOWN and (
+        (row.exe, row.process_name) != (facts["exe"], facts["process_name"])
+    )
 
 
 def _facts(listener: Listener) -> dict:

@@ -3,7 +3,7 @@
 import subprocess
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
@@ -19,14 +19,13 @@ FLAGS = "-lntupHe"
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
 
 
-def at_this_machine(host_id: str, *, timeout: float, interval: float = 0) -> Sweep:
+def at_this_machine(host_id: str, *, at: datetime, timeout: float, interval: float = 0) -> Sweep:
     """
-    Return what this machine listens on now. Never raises: a look that failed is a failed sweep.
+    Return what this machine listens on. A look that failed is a failed sweep, and says why.
 
     `timeout` and `interval` are seconds; `interval` is when the next look is due, 0 if none is.
     """
     started = monotonic()
-    at = datetime.now(UTC)
     common = {
         "host_id": host_id,
         "machine_id": machine.machine_id(),

@@ -30,8 +30,11 @@ def boot_id() -> str:
 
 
 @lru_cache
-def booted_at() -> datetime:
-    return datetime.fromtimestamp(psutil.boot_time(), UTC)
+def booted_at() -> datetime | None:
+    try:
+        return datetime.fromtimestamp(psutil.boot_time(), UTC)
+    except (OSError, RuntimeError, psutil.Error):  # a sandbox without /proc/stat
+        return None
 
 
 def ephemeral_ports() -> range:

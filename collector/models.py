@@ -1,5 +1,6 @@
 """Runtime facts: what the kernel said, never what we think about it."""
 
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -15,10 +16,12 @@ class Host(models.Model):
     One machine, and how well it was seen last.
 
     `last_look_at` is the last attempt of any verdict; `last_sweep_at` the last complete one.
-    A port that is active was last seen then, so an unchanged sweep writes this row alone.
+    A port that is active was last seen then, so an unchanged sweep writes no row of a port.
     """
 
-    host_id = models.CharField(max_length=64, primary_key=True)
+    host_id = models.CharField(
+        max_length=64, primary_key=True, validators=[RegexValidator(rf"^{sweep.HOST_ID}\Z")]
+    )
     machine_id = models.CharField(max_length=64, blank=True)
     boot_id = models.CharField(max_length=64, blank=True)
     booted_at = models.DateTimeField(null=True, blank=True)
@@ -34,6 +37,8 @@ class Host(models.Model):
     tool_version = models.CharField(max_length=64, blank=True)
     duration = models.FloatField(default=0, help_text="Seconds that the last look took.")
     digest = models.CharField(max_length=32, blank=True)
+    refused_at = models.DateTimeField(null=True, blank=True)
+    refused_reason = models.TextField(blank=True)
 
     class Meta:
         ordering = ["host_id"]
@@ -89,12 +94,12 @@ class PortRuntime(models.Model):
 
     endpoints = models.JSONField(default=list, blank=True)
     scope = models.CharField(max_length=8, choices=choices(sweep.Scope))
-    backlog = models.PositiveIntegerField(default=0)
-    backlog_limit = models.PositiveIntegerField(default=0)
+    backlog = models.PositiveBigIntegerField(default=0)  # ss prints 32 bits without a sign
+    backlog_limit = models.PositiveBigIntegerField(default=0)
     is_client = models.BooleanField(default=False)
 
     owner_state = models.CharField(max_length=13, choices=choices(sweep.OwnerState))
-    current_pid = models.PositiveIntegerField(null=True, blank=True)
+    current_pid = models.PositiveBigIntegerField(null=True, blank=True)
     pids = models.JSONField(default=list, blank=True)
     process_name = models.CharField(max_length=255, blank=True)
     cmdline = models.TextField(blank=True)
@@ -159,7 +164,7 @@ class PortEvent(models.Model):
         APPEARED = "appeared"
         ALIVE = "alive"
         DISAPPEARED = "disappeared"
-        REBOUND = "rebound"  # the same port, a new socket
+        REBOUND = "rebound"  # the same port, a new socket or a new owner
 
     class Cause(models.TextChoices):
         OBSERVED = "observed"
@@ -170,7 +175,7 @@ class PortEvent(models.Model):
     port_runtime = models.ForeignKey(PortRuntime, models.CASCADE, related_name="events")
     event_type = models.CharField(max_length=11, choices=Type)
     timestamp = models.DateTimeField()
-    pid = models.PositiveIntegerField(null=True, blank=True)
+    pid = models.PositiveBigIntegerField(null=True, blank=True)
     cause = models.CharField(max_length=11, choices=Cause, default=Cause.OBSERVED)
     changes = models.JSONField(
         default=dict, blank=True, help_text="What changed: field to [old, new]."

@@ -3,6 +3,7 @@
 import os
 import pwd
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -107,10 +108,12 @@ def _files(pid: int) -> set[str]:
     """Return what the open files of a process are. Raises PermissionError."""
     targets = set()
     try:
-        for file in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  # names, no paths
+        files = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208  # names, no paths
+    except FileNotFoundError:  # it has just ended
+        files = []
+    for file in files:
+        with suppress(FileNotFoundError):  # it has just closed this one
             targets.add(os.readlink(f"/proc/{pid}/fd/{file}"))  # noqa: PTH115  # "socket:[1]"
-    except FileNotFoundError:  # it has just ended, or closed the file
-        pass
     return targets
 
 

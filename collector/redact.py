@@ -50,7 +50,8 @@ def redact(argv: Sequence[str]) -> str:
     words: list[str] = []
     length = 0
     for word in _hidden(arguments):
-        words.append(_quoted(word))
+        # A lone argument is a title that a program gave itself: "nginx: master process ...".
+        words.append(_quoted(word) if len(arguments) > 1 else safe(word, LIMIT))
         length += len(words[-1]) + 1
         if length > LIMIT:
             break

@@ -1,6 +1,7 @@
 """The schedule of the sweeps: rows of django-celery-beat, editable in the admin."""
 
-from django_celery_beat.models import PeriodicTask
+from django.db.models.signals import post_save, pre_save
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 TASK = "collector.tasks.collect"
 
@@ -8,6 +9,25 @@ TASK = "collector.tasks.collect"
 def interval() -> float:
     """Return the seconds between two sweeps of this host, 0 when none is scheduled."""
     task = PeriodicTask.objects.select_related("interval").filter(task=TASK, enabled=True).first()
-    if task is None or task.interval is None:
-        return 0
-    return task.interval.schedule.run_every.total_seconds()
+    return _seconds(task) if task else 0
+
+
+def expire_before_the_next(sender, instance: PeriodicTask, **kwargs) -> None:
+    """A sweep that waited for a whole interval would only tell what the next one tells (N60)."""
+    if instance.task == TASK and instance.interval:
+        instance.expires = None
+        instance.expire_seconds = max(1, int(_seconds(instance)) - 1)
+
+
+def follow_the_interval(sender, instance: IntervalSchedule, **kwargs) -> None:
+    for task in PeriodicTask.objects.filter(task=TASK, interval=instance):
+        task.save()
+
+
+def connect() -> None:
+    pre_save.connect(expire_before_the_next, sender=PeriodicTask)
+    post_save.connect(follow_the_interval, sender=IntervalSchedule)
+
+
+def _seconds(task: PeriodicTask) -> float:
+    return task.interval.schedule.run_every.total_seconds() if task.interval else 0

@@ -1,6 +1,8 @@
 """Write facts: what a sweep saw becomes rows and events, in one transaction."""
 
 import logging
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,13 +11,12 @@ from django.db.models import F
 
 from collector import history, look
 from collector.models import Coverage, Host, PortEvent, PortRuntime
-from collector.sweep import Sweep, Verdict, keys
+from collector.sweep import HOST_ID, Sweep, Verdict, servers
 
 logger = logging.getLogger(__name__)
 
 USUAL_INTERVAL = 15  # seconds; what a host without a schedule of its own is measured by
 MISSED_SWEEPS = 3  # so many intervals without a look are a gap in its coverage
-HOST_ID_LENGTH = Host._meta.pk.max_length
 FEW_PORTS = 5  # below this many ports, half of them may well go at once
 
 Cause = PortEvent.Cause
@@ -36,20 +37,32 @@ class Outcome:
     rebound: int = 0
 
 
-def collect(host_id: str, *, timeout: float, interval: float, alive_every: float) -> Outcome:
+def collect(
+    host_id: str,
+    *,
+    clock: Callable[[], datetime],
+    timeout: float,
+    interval: float,
+    alive_every: float,
+) -> Outcome:
     """
-    Look at this machine and record what was seen. Times are seconds.
+    Look at this machine and record what was seen. All but the clock are seconds.
 
     A look that is too poor to be true is repeated at once: two agreeing readings are
-    believed. Raises SweepRefusedError, before anything is written.
+    believed. Raises SweepRefusedError.
     """
-    first = look.at_this_machine(host_id, timeout=timeout, interval=interval)
+    first = look.at_this_machine(host_id, at=clock(), timeout=timeout, interval=interval)
     outcome = reconcile(first, alive_every=alive_every)
     if outcome.sweep.verdict == Verdict.SUSPECT:
-        again = look.at_this_machine(host_id, timeout=timeout, interval=interval)
-        agree = again.verdict == first.verdict and keys(again.listeners) == keys(first.listeners)
+        again = look.at_this_machine(host_id, at=clock(), timeout=timeout, interval=interval)
+        agree = (first.verdict, servers(first.listeners)) == (
+            again.verdict,
+            servers(again.listeners),
+        )
         outcome = reconcile(again, alive_every=alive_every, confirmed=agree)
-    if outcome.sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
+    if outcome.dropped:
+        logger.warning("A newer look at %s is recorded. Was the clock set back?", host_id)
+    elif outcome.sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
         logger.warning(
             "The look at %s is %s: %s", host_id, outcome.sweep.verdict, outcome.sweep.reason
         )
@@ -62,21 +75,29 @@ def reconcile(sweep: Sweep, *, alive_every: float = 3600, confirmed: bool = Fals
 
     Nothing is ever deleted, and nothing disappears but by a complete sweep. `confirmed` says
     that a second reading agreed with a suspect one. An unchanged sweep costs two UPDATEs;
-    a sweep not newer than the last look is dropped. Raises SweepRefusedError.
+    a sweep not newer than the last look is dropped. Raises SweepRefusedError when
+    the sweep is not of its host; the host then keeps why.
     """
     if confirmed and sweep.verdict == Verdict.SUSPECT:
         sweep = replace(sweep, verdict=Verdict.COMPLETE, reason="")
-    if not sweep.host_id.strip() or sweep.host_id == "*" or len(sweep.host_id) > HOST_ID_LENGTH:
+    if not re.fullmatch(HOST_ID, sweep.host_id):
         raise SweepRefusedError(
-            f"A host's name has 1 to {HOST_ID_LENGTH} characters, and * means all hosts."
+            f"{sweep.host_id!r} can't be the name of a host: it takes 1 to 64 letters, digits "
+            "and . _ : - and begins with a letter or a digit."
         )
-    with transaction.atomic():
-        if sweep.verdict == Verdict.COMPLETE and _extend(sweep, alive_every):
-            return Outcome(sweep)
-        host = _lock(sweep)
-        if host is None:
-            return Outcome(sweep, dropped=True)
-        return _record(host, sweep, alive_every, confirmed=confirmed)
+    try:
+        with transaction.atomic():
+            if sweep.verdict == Verdict.COMPLETE and _extend(sweep, alive_every):
+                return Outcome(sweep)
+            host = _lock(sweep)
+            if host is None:
+                return Outcome(sweep, dropped=True)
+            return _record(host, sweep, alive_every, confirmed=confirmed)
+    except SweepRefusedError as exc:
+        Host.objects.filter(pk=sweep.host_id).update(
+            refused_at=sweep.taken_at, refused_reason=str(exc)
+        )
+        raise
 
 
 def _extend(sweep: Sweep, alive_every: float) -> bool:
@@ -90,7 +111,7 @@ def _extend(sweep: Sweep, alive_every: float) -> bool:
         verdict=Verdict.COMPLETE,
         digest=sweep.digest(),
         last_look_at__lt=sweep.taken_at,
-        last_look_at__gte=sweep.taken_at - _patience(sweep),
+        last_look_at__gte=sweep.taken_at - _patience(sweep.interval),
         last_alive_at__gt=sweep.taken_at - timedelta(seconds=alive_every),
     ).update(last_look_at=sweep.taken_at, last_sweep_at=sweep.taken_at, duration=sweep.duration)
     if unchanged:
@@ -100,8 +121,8 @@ def _extend(sweep: Sweep, alive_every: float) -> bool:
     return bool(unchanged)
 
 
-def _patience(sweep: Sweep) -> timedelta:
-    return timedelta(seconds=MISSED_SWEEPS * (sweep.interval or USUAL_INTERVAL))
+def _patience(interval: float) -> timedelta:
+    return timedelta(seconds=MISSED_SWEEPS * (interval or USUAL_INTERVAL))
 
 
 def _lock(sweep: Sweep) -> Host | None:
@@ -110,7 +131,6 @@ def _lock(sweep: Sweep) -> Host | None:
         host_id=sweep.host_id,
         defaults={
             "machine_id": sweep.machine_id,
-            "boot_id": sweep.boot_id,
             "source": sweep.source,
             "last_look_at": sweep.taken_at,
             "verdict": sweep.verdict,
@@ -143,6 +163,7 @@ def _record(host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool) ->
     if doubt:
         return _disbelieve(host, coverage, replace(sweep, verdict=Verdict.SUSPECT, reason=doubt))
 
+    complete = sweep.verdict == Verdict.COMPLETE
     cause = _cause(host, coverage, sweep)
     alive = _is_due(host.last_alive_at, sweep.taken_at, alive_every)
     what = history.History(sweep, cause, host.last_sweep_at, heartbeat=alive)
@@ -152,14 +173,22 @@ def _record(host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool) ->
         coverage.ended_at = sweep.taken_at
         coverage.sweeps += 1
         coverage.save(update_fields=["ended_at", "sweeps"])
-    else:
+    elif complete:  # a partial look neither ends a gap nor takes a reboot for settled
         Coverage.objects.create(
             host=host,
             boot_id=sweep.boot_id,
             started_at=sweep.taken_at,
             ended_at=sweep.taken_at,
         )
-    _remember(host, sweep, alive=alive)
+    _remember(host, sweep)
+    if complete:
+        host.last_sweep_at = sweep.taken_at
+        host.boot_id, host.booted_at = sweep.boot_id, sweep.booted_at
+        # With an owner still to be found, the next look must not pass for an unchanged one.
+        host.digest = "" if what.is_pending else sweep.digest()
+    if alive:
+        host.last_alive_at = sweep.taken_at
+    host.save()
     return Outcome(
         sweep,
         appeared=what.count(PortEvent.Type.APPEARED),
@@ -174,15 +203,15 @@ def _disbelieve(host: Host, coverage: Coverage | None, sweep: Sweep) -> Outcome:
     host.last_look_at = sweep.taken_at
     host.sweep_interval = sweep.interval
     host.save(update_fields=["verdict", "reason", "last_look_at", "sweep_interval"])
-    if coverage:
+    if coverage and sweep.verdict == Verdict.FAILED:
         Coverage.objects.filter(pk=coverage.pk).update(failures=F("failures") + 1)
     return Outcome(sweep)
 
 
 def _doubt(rows: list[PortRuntime], sweep: Sweep) -> str:
     """Say why a complete-looking sweep is hard to believe, "" if it isn't."""
-    active = {row.key for row in rows if row.is_active}
-    gone = len(active - keys(sweep.listeners))
+    active = {row.key for row in rows if row.is_active and not row.is_client}
+    gone = len(active - servers(sweep.listeners))
     if len(active) >= FEW_PORTS and gone * 2 > len(active):
         return f"{gone} of {len(active)} ports are gone at once."
     return ""
@@ -194,7 +223,8 @@ def _cause(host: Host, coverage: Coverage | None, sweep: Sweep) -> Cause:
         return Cause.FIRST_SWEEP
     if host.boot_id and sweep.boot_id and host.boot_id != sweep.boot_id:
         return Cause.BOOT
-    if sweep.taken_at - coverage.ended_at > _patience(sweep):
+    # An interval that was just shortened does not turn the wait before into a gap.
+    if sweep.taken_at - coverage.ended_at > _patience(max(sweep.interval, host.sweep_interval)):
         return Cause.GAP
     return Cause.OBSERVED
 
@@ -219,17 +249,11 @@ def _write(what: history.History) -> None:
     PortEvent.objects.bulk_create(what.events)
 
 
-def _remember(host: Host, sweep: Sweep, *, alive: bool) -> None:
+def _remember(host: Host, sweep: Sweep) -> None:
+    """Keep on the host how this look went."""
     host.machine_id = sweep.machine_id or host.machine_id
-    host.boot_id, host.booted_at = sweep.boot_id, sweep.booted_at
     host.verdict, host.reason = sweep.verdict, sweep.reason
     host.owners_seen, host.owners_reason = sweep.owners_seen, sweep.owners_reason
     host.source, host.tool_version = sweep.source, sweep.tool_version
     host.sweep_interval, host.duration = sweep.interval, sweep.duration
     host.last_look_at = sweep.taken_at
-    if sweep.verdict == Verdict.COMPLETE:
-        host.last_sweep_at = sweep.taken_at
-        host.digest = sweep.digest()
-    if alive:
-        host.last_alive_at = sweep.taken_at
-    host.save()

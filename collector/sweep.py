@@ -13,6 +13,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+# A host's name travels in URLs, file names and log lines: letters, digits and . _ : -
+HOST_ID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+
 
 class Protocol(StrEnum):
     TCP = "tcp"
@@ -48,7 +51,7 @@ class OwnerState(StrEnum):
     KERNEL = "kernel"  # a socket of the kernel itself: NFS, WireGuard
     NOT_PERMITTED = "not_permitted"  # the collector lacks the privilege to see it
     OUTSIDE_VIEW = "outside_view"  # held in a PID namespace that the collector can't see
-    PENDING = "pending"  # the socket is younger than the list of processes
+    PENDING = "pending"  # nobody was found at first sight: it may just have ended
     UNKNOWN = "unknown"  # everything could be seen, and nobody holds it
 
 
@@ -194,5 +197,6 @@ class Sweep:
         }
 
 
-def keys(listeners: Iterable[Listener]) -> set[tuple[str, int]]:
-    return {each.key for each in listeners}
+def servers(listeners: Iterable[Listener]) -> set[tuple[str, int]]:
+    """Return the keys of all but the client sockets, which come and go as they like."""
+    return {each.key for each in listeners if not each.is_client}

@@ -2,6 +2,7 @@ import logging
 
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from collector import schedule, services
 from collector.lock import SweepRunningError, sweep_lock
@@ -20,6 +21,7 @@ def collect() -> None:
         with sweep_lock(settings.DATA_DIR):
             outcome = services.collect(
                 settings.PORTATLAS_HOST_ID,
+                clock=timezone.now,
                 timeout=settings.PORTATLAS_SS_TIMEOUT,
                 interval=schedule.interval(),
                 alive_every=settings.PORTATLAS_ALIVE_EVERY,

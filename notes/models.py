@@ -1,11 +1,16 @@
 """Memory: what people know about a port. Nothing here depends on the port being there."""
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
 from notes import tags
+
+host_name = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9._:-]*\Z",
+    "A host's name has letters, digits and . _ : - and begins with a letter or a digit.",
+)
 
 
 class PortNote(models.Model):
@@ -49,7 +54,7 @@ class PortNote(models.Model):
         PRIVATE = "private", "private networks at most"
         ANY = "any", "anywhere"
 
-    host_id = models.CharField("host", max_length=64)
+    host_id = models.CharField("host", max_length=64, validators=[host_name])
     protocol = models.CharField(max_length=3, choices=Protocol, default=Protocol.TCP)
     port = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(65535)])
 

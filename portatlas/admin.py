@@ -7,7 +7,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from collector.admin import ReadOnlyAdmin
-from collector.models import PortEvent
 from portatlas.board.words import ago
 from portatlas.models import KEY, Port
 from portatlas.states import PortState
@@ -25,22 +24,6 @@ class StateFilter(admin.SimpleListFilter):
 
     def queryset(self, request, queryset):
         return queryset.in_state(self.value()) if self.value() else queryset
-
-
-class TimelineInline(admin.TabularInline):
-    """What happened to a port, the newest first; the port's own page has all of it."""
-
-    model = PortEvent
-    fields = readonly_fields = ("timestamp", "event_type", "pid", "cause")
-    extra = 0
-    can_delete = False
-    verbose_name_plural = "timeline"
-
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
 
 
 @admin.register(Port)
@@ -76,7 +59,7 @@ class PortAdmin(ReadOnlyAdmin):
             '<span class="state state--{}">{}</span>', port.state.value, port.state.label
         )
 
-    @admin.display(description="last seen", ordering="last_seen_at")
+    @admin.display(description="last seen")
     def last_seen(self, port):
         return ago(port.seen_at, timezone.now())
 

@@ -104,11 +104,12 @@ class Channel(virtual.Channel):
     def _give_back_all(self, claims: Path):
         try:
             handle = lock(claims, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return  # alive
+        except (BlockingIOError, FileNotFoundError, NotADirectoryError):
+            return  # alive, or just closing, or no consumer's
         for claim in claims.iterdir():
             claim.rename(self.folder / claim.name)
-        claims.rmdir()
+        with suppress(FileNotFoundError):  # it closed while we waited for nothing
+            claims.rmdir()
         os.close(handle)
 
     def _restore(self, message):

@@ -12,7 +12,7 @@ SECRET_KEY = "secret_key"  # noqa: S105  # the name of a file, not its content
 
 def prepare(path: Path) -> Path:
     """
-    Create the data directory (0700) with its database file (0600) and return its absolute path.
+    Create the data directory (0700 if it is new) with its database file (0600); return its path.
 
     SQLite gives its -wal and -shm files the mode of the database, so an empty file
     made here keeps all three private. Raises ImproperlyConfigured when it can't be written.

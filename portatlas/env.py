@@ -1,15 +1,17 @@
 """Read settings from the environment, loudly.
 
 A value that is present but malformed is a deployment mistake, so it raises
-ImproperlyConfigured instead of falling back to a default.
+ImproperlyConfigured instead of falling back to a default. An empty value is none.
 """
 
 import os
+import re
 from pathlib import Path
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 def text(name: str, default: str) -> str:
@@ -19,18 +21,40 @@ def text(name: str, default: str) -> str:
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as exc:
             raise ImproperlyConfigured(f"{name}_FILE: {exc}") from exc
-    return os.environ.get(name, default)
+    return os.environ.get(name) or default
+
+
+def must_match(name: str, value: str, pattern: str) -> str:
+    if not re.fullmatch(pattern, value):
+        raise ImproperlyConfigured(f"{name} must match {pattern}, which {value!r} does not.")
+    return value
+
+
+def matching(name: str, default: str, pattern: str) -> str:
+    return must_match(name, text(name, default), pattern)
+
+
+def database(name: str) -> dict | None:
+    """Return the database that a URL names, None without one."""
+    if not (url := text(name, "")):
+        return None
+    try:
+        return dict(dj_database_url.parse(url))
+    except ValueError as exc:  # not repeated: the URL has a password in it
+        raise ImproperlyConfigured(
+            f"{name} must be a URL like postgres://user:password@host/name."
+        ) from exc
 
 
 def flag(name: str, *, default: bool) -> bool:
-    value = os.environ.get(name, str(default)).strip().lower()
+    value = text(name, str(default)).strip().lower()
     if value not in TRUE | FALSE:
         raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
     return value in TRUE
 
 
 def number(name: str, default: int, *, least: int = 0) -> int:
-    value = os.environ.get(name, str(default))
+    value = text(name, str(default))
     try:
         result = int(value)
     except ValueError as exc:

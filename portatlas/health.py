@@ -3,10 +3,9 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -19,25 +18,39 @@ from collector.services import MISSED_SWEEPS, USUAL_INTERVAL
 OK = "ok"
 
 
-@login_not_required
-def alive(request: HttpRequest) -> HttpResponse:
-    """Answer that this process serves. Asks nobody else, so that it never blames them."""
-    return HttpResponse("ok\n", content_type="text/plain")
+class HealthMiddleware:
+    """
+    Answers what must not depend on sessions and users, which are in the database.
+
+    /healthz says that this process serves, and asks nobody, so that it never blames them.
+    /readyz without a database is answered here; otherwise it is a page like any other.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.path == "/healthz":
+            return HttpResponse("ok\n", content_type="text/plain")
+        if request.path == "/readyz":
+            try:
+                connection.ensure_connection()
+            except DatabaseError as exc:
+                answer = f"It does not answer: {type(exc).__name__}."
+                return JsonResponse({"database": answer}, status=503)
+        return self.get_response(request)
 
 
 @api_view()
 @permission_classes([IsAuthenticated])
 def ready(request: Request) -> Response:
     """Answer 200 when database, migrations and sweeps are as they should be, else 503 and why."""
+    executor = MigrationExecutor(connection)
     checks = {"database": OK, "migrations": OK, "last_sweep": OK}
-    try:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            checks["migrations"] = "Some are not applied: run manage.py migrate."
-        else:
-            checks["last_sweep"] = _last_sweep(timezone.now())
-    except DatabaseError as exc:
-        checks["database"] = f"It does not answer: {type(exc).__name__}."
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        checks["migrations"] = "Some are not applied: run manage.py migrate."
+    else:
+        checks["last_sweep"] = _last_sweep(timezone.now())
     return Response(checks, status=200 if set(checks.values()) == {OK} else 503)
 
 

@@ -12,6 +12,8 @@ from portatlas import states
 from portatlas.softjoin import SoftJoin
 
 KEY = ("host_id", "protocol", "port")
+SEE_PORTS = ("portatlas.view_port", "notes.view_portnote")  # a port shows its note
+MOST_WORDS = 10  # of a search
 
 REACH = {
     "loopback": "this machine only",
@@ -58,9 +60,9 @@ class PortQuerySet(models.QuerySet):
         return self.exclude(is_client=True, note__isnull=True)
 
     def search(self, text: str):
-        """Match a port number exactly, words anywhere; every word must be found."""
+        """Match a port number exactly, words anywhere; every word must be found, up to ten."""
         queryset = self
-        for word in text.split():
+        for word in text.replace("\x00", "")[:200].split()[:MOST_WORDS]:
             found = Q()
             for name in FOUND_IN:
                 found |= Q(**{f"{name}__icontains": word})

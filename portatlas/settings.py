@@ -9,9 +9,9 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
-import dj_database_url
 from csp.constants import NONE, SELF
 
+from collector.sweep import HOST_ID
 from portatlas import datadir, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -19,11 +19,14 @@ DATA_DIR = datadir.prepare(Path(env.text("PORTATLAS_DATA", str(BASE_DIR / "var")
 
 DEBUG = env.flag("PORTATLAS_DEBUG", default=False)
 SECRET_KEY = env.text("PORTATLAS_SECRET_KEY", "") or datadir.secret_key(DATA_DIR)
-ALLOWED_HOSTS = env.words("PORTATLAS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+ALLOWED_HOSTS = [
+    env.must_match("PORTATLAS_ALLOWED_HOSTS", name, r"\*|[\w.:\[\]-]+")
+    for name in env.words("PORTATLAS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+]
 
 # The host this process looks at, and how. The interval itself is a row that the admin can edit.
 
-PORTATLAS_HOST_ID = env.text("PORTATLAS_HOST_ID", socket.gethostname())
+PORTATLAS_HOST_ID = env.matching("PORTATLAS_HOST_ID", socket.gethostname(), HOST_ID)
 PORTATLAS_SS_TIMEOUT = env.number("PORTATLAS_SS_TIMEOUT", 10, least=1)  # seconds
 PORTATLAS_ALIVE_EVERY = env.number("PORTATLAS_ALIVE_EVERY", 3600, least=60)  # seconds
 
@@ -48,6 +51,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portatlas.health.HealthMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -80,27 +84,22 @@ TEMPLATES = [
 # Storage. SQLite in WAL mode serves one host well: one writer, many readers. A transaction
 # that reads before it writes must take the write lock first (IMMEDIATE), or two of them deadlock.
 
-SQLITE = {
-    "ENGINE": "django.db.backends.sqlite3",
-    "NAME": DATA_DIR / datadir.DATABASE,
-    "OPTIONS": {
+DATABASES = {
+    "default": env.database("DATABASE_URL")
+    or {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / datadir.DATABASE},
+}
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}  # seconds
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,  # seconds to wait for another writer
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-    },
-}
-DATABASE_URL = env.text("DATABASE_URL", "")
-DATABASES = {
-    "default": dj_database_url.parse(DATABASE_URL, conn_health_checks=True)
-    if DATABASE_URL
-    else SQLITE,
-}
-DATABASES["default"]["CONN_MAX_AGE"] = 60  # seconds
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Tasks. Without Redis the queue is files in the data directory.
 
-CELERY_BROKER_URL = env.text("PORTATLAS_BROKER_URL", "files://")
+CELERY_BROKER_URL = env.matching("PORTATLAS_BROKER_URL", "files://", r"files://|rediss?://.+")
 if CELERY_BROKER_URL == "files://":
     CELERY_BROKER_TRANSPORT_OPTIONS = {"folder": str(DATA_DIR / "queue")}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -129,6 +128,7 @@ AUTH_PASSWORD_VALIDATORS = [
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "portatlas.lockout.username"
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
@@ -158,10 +158,11 @@ SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# HSTS for subdomains and preload lists bind names that are not ours: the proxy's decision.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # asked by a supervisor, not through the proxy
+AXES_IPWARE_PROXY_COUNT = 1 if HTTPS else 0  # a lock-out is of one client, not of the proxy
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked by a supervisor, not through the proxy
 CSRF_TRUSTED_ORIGINS = [
     f"https://{host}" for host in ALLOWED_HOSTS if HTTPS and not host.startswith(("*", "."))
 ]
@@ -171,29 +172,24 @@ WHITENOISE_USE_FINDERS = True  # serves what the packages ship: there is nothing
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.BasicAuthentication",  # the first one answers 401
+        "portatlas.api.authentication.Basic",  # the first one answers 401
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["portatlas.api.permissions.ModelPermissions"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.SearchFilter",
-        "rest_framework.filters.OrderingFilter",
-    ],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
-    "PAGE_SIZE": 100,
+    "DEFAULT_PAGINATION_CLASS": "portatlas.api.pagination.Pages",
 }
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+LOG_LEVEL = env.matching("PORTATLAS_LOG_LEVEL", "INFO", "DEBUG|INFO|WARNING|ERROR|CRITICAL")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("PORTATLAS_LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, Q, SmallIntegerField, TextChoices, Value, When
+from django.db.models import Case, F, Q, SmallIntegerField, TextChoices, Value, When
+
+from collector.sweep import Scope
 
 SETTLED = timedelta(hours=1)  # up for so long, a trusted port is healthy
 FLAPPING_WINDOW = timedelta(hours=1)  # the fourth-last transition within it means flapping
@@ -56,10 +58,12 @@ ACTIVE = Q(current_state="active")
 GONE = Q(current_state="disappeared")
 NOTED = Q(note__isnull=False)
 
-SCOPES = ("loopback", "link", "private", "any")  # narrowest first
 WIDER_THAN_NOTED = Q()
-for _width, _allowed in enumerate(SCOPES, start=1):
-    WIDER_THAN_NOTED |= Q(note__expected_scope=_allowed, scope__in=SCOPES[_width:])
+for _width, _allowed in enumerate(Scope, start=1):
+    WIDER_THAN_NOTED |= Q(note__expected_scope=_allowed, scope__in=list(Scope)[_width:])
+
+# Measured to the last sweep: nobody knows how long a port is up that nobody looks at.
+SETTLED_FOR_LONG = Q(active_since__lte=F("host__last_sweep_at") - SETTLED)
 
 RULES = (
     Rule(
@@ -96,7 +100,7 @@ RULES = (
         60,
         PortState.HEALTHY,
         "trusted, and up for an hour or more",
-        lambda at: ACTIVE & Q(note__risk_level="trusted", active_since__lte=at - SETTLED),
+        lambda at: ACTIVE & Q(note__risk_level="trusted") & SETTLED_FOR_LONG,
     ),
     Rule(50, PortState.KNOWN, "it has a note", lambda at: ACTIVE & NOTED),
     Rule(40, PortState.UNNOTED, "it has no note", lambda at: ACTIVE),

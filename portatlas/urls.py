@@ -10,6 +10,5 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("portatlas.api.urls")),
-    path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]

@@ -49,7 +49,15 @@ def open_port(add_host):
             "owner_state": "known",
             "process_name": "sshd",
             "endpoints": [
-                {"address": "0.0.0.0", "device": "", "scope": "any", "backlog": 0, "limit": 128}  # noqa: S104  # what ss prints
+                {
+                    "address": "0.0.0.0",
+                    "device": "",
+                    "scope": "any",
+                    "backlog": 0,
+                    "limit": 128,
+                    "cookie": "1",
+                    "inode": 1,
+                }  # what ss prints
             ],
         }
         if gone:

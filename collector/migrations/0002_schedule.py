@@ -17,9 +17,8 @@ def schedule(apps, schema_editor):
         name="Sweep this host",
         task=TASK,
         interval=interval,
-        # A sweep that waited for a whole interval would only tell what the next one tells.
-        expire_seconds=14,
-        description="Run ss and record what it lists. Keep the expiry below the interval.",
+        expire_seconds=14,  # collector/schedule.py keeps it below the interval from here on
+        description="Run ss and record what it lists.",
     )
     # Beat compares this time with the last one it saw; without a row it misses the first edit.
     apps.get_model("django_celery_beat", "PeriodicTasks").objects.get_or_create(

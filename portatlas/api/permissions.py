@@ -1,4 +1,6 @@
-from rest_framework.permissions import DjangoModelPermissions
+from rest_framework.permissions import BasePermission, DjangoModelPermissions
+
+from portatlas.models import SEE_PORTS
 
 
 class ModelPermissions(DjangoModelPermissions):
@@ -9,3 +11,10 @@ class ModelPermissions(DjangoModelPermissions):
         "HEAD": ["%(app_label)s.view_%(model_name)s"],
         "OPTIONS": [],
     }
+
+
+class MaySeePorts(BasePermission):
+    """A port shows its note, so it takes both permissions."""
+
+    def has_permission(self, request, view):
+        return request.user.has_perms(SEE_PORTS)

@@ -1,5 +1,6 @@
 from rest_framework import serializers
 
+from notes.forms import NoteForm
 from notes.models import PortNote
 from portatlas.models import Port
 
@@ -7,22 +8,7 @@ from portatlas.models import Port
 class NoteSerializer(serializers.ModelSerializer):
     class Meta:
         model = PortNote
-        fields = [
-            "id",
-            "host_id",
-            "protocol",
-            "port",
-            "title",
-            "description",
-            "owner",
-            "service_type",
-            "risk_level",
-            "tags",
-            "expected_scope",
-            "review_by",
-            "created_at",
-            "updated_at",
-        ]
+        fields = ["id", *NoteForm.Meta.fields, "created_at", "updated_at"]
 
 
 class PortSerializer(serializers.ModelSerializer):

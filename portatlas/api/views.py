@@ -4,6 +4,7 @@ from rest_framework import filters, viewsets
 
 from notes.models import PortNote
 from portatlas.api.filters import NoteFilter, PortFilter
+from portatlas.api.permissions import MaySeePorts
 from portatlas.api.serializers import NoteSerializer, PortSerializer
 from portatlas.models import Port
 
@@ -15,13 +16,22 @@ class PortSearch(filters.BaseFilterBackend):
         return queryset.search(request.query_params.get("search", ""))
 
 
+class Ordering(filters.OrderingFilter):
+    """Ends every order with the key, so that no row stands on two pages."""
+
+    def get_ordering(self, request, queryset, view):
+        ordering = super().get_ordering(request, queryset, view)
+        return ordering and [*ordering, "pk"]
+
+
 class PortViewSet(viewsets.ReadOnlyModelViewSet):
     """Every observed port beside what is remembered of it. Facts come from the collector."""
 
-    queryset = Port.objects.none()  # names the model for the permission check
+    queryset = Port.objects.none()  # names the routes
+    permission_classes = [MaySeePorts]
     serializer_class = PortSerializer
     filterset_class = PortFilter
-    filter_backends = [PortSearch, DjangoFilterBackend, filters.OrderingFilter]
+    filter_backends = [PortSearch, DjangoFilterBackend, Ordering]
     ordering_fields = [
         "severity",
         "port",
@@ -29,7 +39,6 @@ class PortViewSet(viewsets.ReadOnlyModelViewSet):
         "host_id",
         "process_name",
         "first_seen_at",
-        "last_seen_at",
         "active_since",
     ]
 
@@ -43,6 +52,7 @@ class NoteViewSet(viewsets.ModelViewSet):
     queryset = PortNote.objects.all()
     serializer_class = NoteSerializer
     filterset_class = NoteFilter
+    filter_backends = [filters.SearchFilter, DjangoFilterBackend, Ordering]
     search_fields = ["=port", "title", "description", "owner"]
     ordering_fields = ["port", "host_id", "title", "owner", "updated_at"]
 

@@ -8,6 +8,8 @@ from collector.services import MISSED_SWEEPS
 from collector.sweep import Verdict
 from portatlas.board.words import ago, span
 
+RECENT = timedelta(hours=1)  # so long a refused look is news
+
 
 @dataclass(frozen=True, slots=True)
 class HostView:
@@ -36,6 +38,15 @@ class HostView:
             problems.append(
                 f"Nobody has looked at {host.host_id} for {span(now - host.last_look_at)}: "
                 "what it does now is unknown. Is the worker running?"
+            )
+        if host.last_look_at > now:
+            problems.append(
+                f"The clock of {host.host_id} was set back: looks are dropped until it has passed "
+                f"{host.last_look_at:%F %T} UTC again."
+            )
+        if host.refused_at and now - host.refused_at < RECENT:
+            problems.append(
+                f"A look was refused {ago(host.refused_at, now)}: {host.refused_reason}"
             )
         if host.owners_reason:
             problems.append(f"{host.host_id}: {host.owners_reason}")

@@ -11,13 +11,13 @@ from django.utils import timezone
 from collector.models import Host
 from portatlas.board.hosts import HostView
 from portatlas.board.words import Summary
-from portatlas.models import Memory, Port
+from portatlas.models import SEE_PORTS, Memory, Port
 from portatlas.states import PortState
 
 CARDS = 100  # a page
 EVENTS = 200  # of a port's timeline
 
-may_see_ports = permission_required("portatlas.view_port", raise_exception=True)
+may_see_ports = permission_required(SEE_PORTS, raise_exception=True)
 
 
 @may_see_ports
@@ -28,6 +28,10 @@ def board(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     host = request.GET.get("host", "")
     with_clients = request.GET.get("clients") == "1"
+
+    hosts = [HostView.of(each, now) for each in Host.objects.all()]
+    if host and host not in {each.host_id for each in hosts}:
+        raise Http404("No host of this name was ever seen.")
 
     everything = Port.objects.for_board(now)
     if host:
@@ -40,7 +44,7 @@ def board(request: HttpRequest) -> HttpResponse:
     page = Paginator(cards, CARDS).get_page(request.GET.get("page"))
 
     chosen = {"q": query, "state": state, "host": host, "clients": "1" if with_clients else ""}
-    hosts = [HostView.of(each, now) for each in Host.objects.all()]
+    is_filtered = any(chosen.values())
     return render(
         request,
         "board/board.html",
@@ -52,12 +56,14 @@ def board(request: HttpRequest) -> HttpResponse:
             "shown_hosts": [each for each in hosts if host in {"", each.host_id}],
             "chips": chips(counts, chosen),
             "chosen": chosen,
-            "is_filtered": any(chosen.values()),
+            "is_filtered": is_filtered,
             "clients_link": link(chosen, clients="" if with_clients else "1"),
             "clients": everything.clients().count(),
             "next_link": page.has_next() and link(chosen, page=page.next_page_number()),
             "previous_link": page.has_previous() and link(chosen, page=page.previous_page_number()),
-            "never_seen": Memory.objects.filter(runtime__isnull=True)[:CARDS],
+            "never_seen": ()
+            if is_filtered
+            else Memory.objects.filter(runtime__isnull=True)[:CARDS],
         },
     )
 

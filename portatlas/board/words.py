@@ -1,4 +1,4 @@
-"""The board in words: the sentence on top, and how a time is said. Pure."""
+"""The board in words: the sentence on top, and how a time is said."""
 
 from collections import Counter
 from dataclasses import dataclass

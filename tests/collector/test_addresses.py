@@ -29,7 +29,7 @@ def test_the_scope_goes_by_network(scope, addresses):
     )
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "::", "*", "10.0.0.1", "8.8.8.8", "?"])  # noqa: S104 -- not bound to
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "*", "10.0.0.1", "8.8.8.8", "?"])
 def test_whatever_is_bound_to_lo_is_loopback(address):
     """N5."""
     assert scope_of(address, "lo") is Scope.LOOPBACK

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import stat
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
@@ -34,7 +33,7 @@ def listening():
 
 
 def listener(port, protocol=Protocol.TCP):
-    sweep = look.at_this_machine("here", timeout=10)
+    sweep = look.at_this_machine("here", at=AT, timeout=10)
     return {each.key: each for each in sweep.listeners}.get((protocol, port))
 
 
@@ -88,22 +87,6 @@ def test_a_port_that_was_closed_is_no_longer_seen():
     assert listener(port) is None
 
 
-@pytest.fixture
-def fake_ss(tmp_path, monkeypatch):
-    """Return a function that puts a shell script in the place of ss."""
-
-    def fake_ss(script):
-        path = tmp_path / "ss"
-        path.write_text(
-            f"#!/bin/sh\n[ $1 = -V ] && exec echo ss utility, iproute2-6.1.0\n{script}\n"
-        )
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setattr(look, "PATHS", [str(path)])
-
-    yield fake_ss
-    look._version.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -115,7 +98,7 @@ def fake_ss(tmp_path, monkeypatch):
 def test_a_look_that_failed_says_why(fake_ss, script, reason):
     fake_ss(script)
 
-    sweep = look.at_this_machine("here", timeout=0.5)
+    sweep = look.at_this_machine("here", at=AT, timeout=0.5)
 
     assert (sweep.verdict, sweep.reason, sweep.listeners) == (Verdict.FAILED, reason, ())
 
@@ -123,7 +106,7 @@ def test_a_look_that_failed_says_why(fake_ss, script, reason):
 def test_a_missing_ss_is_a_failed_look(monkeypatch):
     monkeypatch.setattr(look, "PATHS", ["/nowhere/ss"])
 
-    sweep = look.at_this_machine("here", timeout=1)
+    sweep = look.at_this_machine("here", at=AT, timeout=1)
 
     assert (sweep.verdict, sweep.reason) == (
         Verdict.FAILED,
@@ -134,7 +117,7 @@ def test_a_missing_ss_is_a_failed_look(monkeypatch):
 def test_an_empty_listing_is_suspect(fake_ss):
     fake_ss("exit 0")
 
-    sweep = look.at_this_machine("here", timeout=5)
+    sweep = look.at_this_machine("here", at=AT, timeout=5)
 
     assert (sweep.verdict, sweep.reason) == (Verdict.SUSPECT, "ss listed no port at all.")
 
@@ -142,7 +125,7 @@ def test_an_empty_listing_is_suspect(fake_ss):
 def test_text_that_is_no_listing_is_a_failed_look(fake_ss):
     fake_ss("echo '<html>'")
 
-    assert look.at_this_machine("here", timeout=5).verdict == Verdict.FAILED
+    assert look.at_this_machine("here", at=AT, timeout=5).verdict == Verdict.FAILED
 
 
 def test_an_unreadable_row_makes_a_look_partial(fake_ss):
@@ -150,7 +133,7 @@ def test_an_unreadable_row_makes_a_look_partial(fake_ss):
         "echo 'tcp LISTEN 0 5 127.0.0.1:80 0.0.0.0:*'; echo 'tcp LISTEN 0 5 127.0.0.1:http *:*'"
     )
 
-    sweep = look.at_this_machine("here", timeout=5)
+    sweep = look.at_this_machine("here", at=AT, timeout=5)
 
     assert sweep.verdict == Verdict.PARTIAL
     assert [each.port for each in sweep.listeners] == [80]
@@ -163,7 +146,7 @@ def test_a_forged_pid_is_not_believed(fake_ss):
         'users:(("x",pid=1,fd=3)) ino:4000000001 sk:1\''
     )
 
-    [found] = look.at_this_machine("here", timeout=5).listeners
+    [found] = look.at_this_machine("here", at=AT, timeout=5).listeners
 
     assert found.owner.pids == ()
     assert found.owner.state != OwnerState.KNOWN
@@ -174,7 +157,7 @@ def test_nothing_of_the_environment_reaches_ss(fake_ss, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "20")
     fake_ss(f"env > {tmp_path}/env")
 
-    look.at_this_machine("here", timeout=5)
+    look.at_this_machine("here", at=AT, timeout=5)
 
     names = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
     assert names - {"_", "PWD", "SHLVL", "OLDPWD"} == {"LC_ALL", "PATH"}
@@ -187,14 +170,16 @@ def test_without_privileges_the_ports_are_seen_and_the_owners_are_not_permitted(
     read, write = os.pipe()
     child = os.fork()
     if not child:
-        os.dup2(write, 3)
-        os.closerange(4, 1000)  # it must not hold the socket itself
-        os.setgid(65534)
-        os.setuid(65534)
-        sweep = look.at_this_machine("here", timeout=10)
-        state = next(each.owner.state for each in sweep.listeners if each.port == port)
-        os.write(3, f"{sweep.verdict} {sweep.owners_seen} {state}".encode())
-        os._exit(0)
+        try:
+            os.dup2(write, 3)
+            os.closerange(4, 1000)  # it must not hold the socket itself
+            os.setgid(65534)
+            os.setuid(65534)
+            sweep = look.at_this_machine("here", at=AT, timeout=10)
+            state = next(each.owner.state for each in sweep.listeners if each.port == port)
+            os.write(3, f"{sweep.verdict} {sweep.owners_seen} {state}".encode())
+        finally:
+            os._exit(0)  # whatever happens, no second pytest goes on from here
     os.close(write)
     with open(read) as pipe:  # noqa: PTH123  # a pipe has no path
         said = pipe.read().split()

@@ -49,7 +49,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         (["sh", "-c", f"mysql -p{S} | wc -l"], "sh -c 'mysql -p*** | wc -l'"),
         (["sh", "-c", f"A_TOKEN={S} app --port 80"], "sh -c 'A_TOKEN=*** app --port 80'"),
         (["bash", "-lc", f"app --password 'a {S}' x"], "bash -lc 'app --password *** x'"),
-        ([f"retitled: app --password {S}", "", ""], "'retitled: app --password ***'"),
+        ([f"retitled: app --password {S}", "", ""], "retitled: app --password ***"),
         (["app", f'{{"password": "a {S}", "b": 1}}'], 'app \'{"password": ***, "b": 1}\''),
         (["app", "AKIAIOSFODNN7EXAMPLE"], "app ***"),
         (["app", JWT], "app ***"),

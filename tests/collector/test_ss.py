@@ -12,7 +12,7 @@ from collector import ss
 from collector.ss import Family, User
 from collector.sweep import Protocol, Scope
 
-ANY = "0.0.0.0"  # noqa: S104 -- what is listened on, not what we bind
+ANY = "0.0.0.0"
 FIXTURES = Path(__file__).parent.parent / "data" / "ss"
 OUTPUTS = sorted(each.name for each in FIXTURES.glob("*.txt") if each.stat().st_size)
 BUILDS = {

@@ -85,7 +85,8 @@ def test_a_note_written_in_the_admin_says_who_wrote_it(admin_client, admin_user,
         ("port", "http", "Enter a whole number"),
         ("tags", "a!", "is no tag"),
         ("host_id", "", "This field is required"),
-        ("host_id", "*", "A note is about one host: say which."),
+        ("host_id", "*", "begins with a letter or a digit"),
+        ("host_id", "a/b", "begins with a letter or a digit"),
     ],
 )
 def test_the_admin_explains_what_is_wrong_and_keeps_what_was_typed(

@@ -49,6 +49,11 @@ def test_check_deploy_is_clean_in_production(run):
         ("PORTATLAS_DEBUG", "maybe", "PORTATLAS_DEBUG must be true or false, not 'maybe'."),
         ("PORTATLAS_SS_TIMEOUT", "soon", "PORTATLAS_SS_TIMEOUT must be a whole number"),
         ("PORTATLAS_SS_TIMEOUT", "0", "PORTATLAS_SS_TIMEOUT must be 1 or more, not 0."),
+        ("PORTATLAS_LOG_LEVEL", "loud", "PORTATLAS_LOG_LEVEL must match DEBUG|INFO|"),
+        ("PORTATLAS_HOST_ID", "a/b", "PORTATLAS_HOST_ID must match"),
+        ("PORTATLAS_ALLOWED_HOSTS", "http://x", "PORTATLAS_ALLOWED_HOSTS must match"),
+        ("PORTATLAS_BROKER_URL", "amqp://x", "PORTATLAS_BROKER_URL must match"),
+        ("DATABASE_URL", "oops", "DATABASE_URL must be a URL like postgres://"),
         ("PORTATLAS_SECRET_KEY_FILE", "/nonexistent", "PORTATLAS_SECRET_KEY_FILE: "),
         ("PORTATLAS_DATA", "/proc/nowhere", "Set PORTATLAS_DATA to a folder of your own."),
     ],
@@ -95,3 +100,49 @@ def test_the_schedule_is_made_by_the_migration_and_stays_as_edited(run):
     run("migrate", "--verbosity", "0")
 
     assert run("shell", "-v0", "-c", check).stdout == "60.0\n"
+
+
+def test_a_sqlite_url_keeps_the_settings_that_make_sqlite_safe(run, tmp_path):
+    show = (
+        "from django.db import connection as c; c.ensure_connection(); "
+        "print(c.settings_dict['NAME'], c.transaction_mode, "
+        "*c.cursor().execute('PRAGMA journal_mode').fetchone())"
+    )
+
+    said = run("shell", "-v0", "-c", show, DATABASE_URL=f"sqlite:///{tmp_path}/other.sqlite3")
+
+    assert said.stdout == f"{tmp_path}/other.sqlite3 IMMEDIATE wal\n"
+
+
+def test_an_empty_variable_is_none(run, tmp_path):
+    show = "from django.conf import settings as s; print(s.ALLOWED_HOSTS[0], s.LOG_LEVEL)"
+
+    said = run("shell", "-v0", "-c", show, PORTATLAS_ALLOWED_HOSTS="", PORTATLAS_LOG_LEVEL="")
+
+    assert said.stdout == "localhost INFO\n"
+
+
+def test_a_lost_database_is_told_by_readyz_and_no_matter_to_healthz(run):
+    ask = (
+        "from django.test import Client; c = Client(headers={'host': 'localhost'}); "
+        "print(*((r.status_code, r.text) for r in (c.get('/healthz'), c.get('/readyz'))))"
+    )
+
+    said = run("shell", "-v0", "-c", ask, DATABASE_URL="postgres://x@127.0.0.1:1/x")
+
+    assert said.stdout == (
+        "(200, 'ok\\n') (503, '{\"database\": \"It does not answer: OperationalError.\"}')\n"
+    )
+
+
+def test_the_expiry_follows_the_interval_that_somebody_edits(run):
+    edit = (
+        "from django_celery_beat.models import *; t = PeriodicTask.objects.get("
+        "task='collector.tasks.collect'); t.interval.every = {}; t.interval.save(); "
+        "t.refresh_from_db(); print(t.expire_seconds)"
+    )
+    run("migrate", "--verbosity", "0")
+
+    said = [run("shell", "-v0", "-c", edit.format(every)).stdout for every in (60, 5, 1)]
+
+    assert said == ["59\n", "4\n", "1\n"]

@@ -13,7 +13,7 @@ from tests.conftest import NOON
 HOUR = timedelta(hours=1)
 
 
-def state_of(port, note, at):  # noqa: PLR0911  # one line of the table, one return
+def state_of(port, note, at, swept):  # noqa: PLR0911  # one line of the table, one return
     """The table of DESIGN, once more, in plain Python: what the SQL must agree with."""
     widths = ["loopback", "link", "private", "any"]
     active = port["current_state"] == "active"
@@ -34,14 +34,14 @@ def state_of(port, note, at):  # noqa: PLR0911  # one line of the table, one ret
     if not active and note is not None and note["risk_level"] in {"expected", "trusted"}:
         return PortState.GHOST
     if active and note is not None and note["risk_level"] == "trusted":
-        up_long = port["active_since"] <= at - HOUR
+        up_long = port["active_since"] <= swept - HOUR
         return PortState.HEALTHY if up_long else PortState.KNOWN
     if active:
         return PortState.UNNOTED if note is None else PortState.KNOWN
     return PortState.GONE
 
 
-times = st.sampled_from([0, 1, 59, 60, 61, 3599, 3600, 3601, 86400]).map(
+times = st.sampled_from([0, 1, 59, 60, 61, 3599, 3600, 3601, 3606, 3607, 3608, 86400]).map(
     lambda seconds: NOON - timedelta(seconds=seconds)
 )
 ports = st.fixed_dictionaries(
@@ -62,9 +62,12 @@ notes = st.none() | st.fixed_dictionaries(
 )
 
 
+SWEPT = NOON - timedelta(seconds=7)
+
+
 @pytest.fixture
 def host(add_host):
-    return add_host()
+    return add_host(last_sweep_at=SWEPT)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -91,7 +94,7 @@ def test_the_sql_agrees_with_the_table_in_plain_python(host, cases):
 
     found = [port.state for port in Port.objects.with_state(NOON).order_by("port")]
 
-    assert found == [state_of(port, note, NOON) for port, note in cases]
+    assert found == [state_of(port, note, NOON, SWEPT) for port, note in cases]
 
 
 LONG_AGO = NOON - timedelta(days=9)
@@ -187,3 +190,12 @@ def test_an_active_port_was_last_seen_when_its_host_was_swept(open_port):
     port = Port.objects.for_board(NOON).get()
 
     assert (port.seen_at, port.uptime) == (NOON, timedelta(days=9))
+
+
+def test_nobody_knows_how_long_a_port_is_up_that_nobody_looks_at(open_port, write_note):
+    open_port(80, active_since=NOON - timedelta(minutes=5))
+    write_note(80, risk_level="trusted")
+
+    port = Port.objects.with_state(NOON + timedelta(hours=5)).get()
+
+    assert port.state == PortState.KNOWN

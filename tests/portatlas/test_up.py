@@ -208,7 +208,7 @@ def test_the_database_of_a_newer_version_is_left_alone(up, tmp_path):
 
 
 def test_an_address_of_the_network_is_served_with_a_warning(up):
-    running = up("--host", "0.0.0.0", "--port", "0")  # noqa: S104  # that is the claim
+    running = up("--host", "0.0.0.0", "--port", "0")  # that is the claim
 
     running.wait_until_up()
 

@@ -1,11 +1,11 @@
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import OperationalError, ProgrammingError
+from django.utils import timezone
 
 from collector import look, schedule, services
 from collector.lock import SweepRunningError, sweep_lock
@@ -39,23 +39,30 @@ class Command(BaseCommand):
                 outcome = self.look() if dry_run else self.collect()
         except (SweepRunningError, services.SweepRefusedError) as exc:
             raise CommandError(str(exc)) from exc
-        except DatabaseError as exc:
+        except (OperationalError, ProgrammingError) as exc:
             raise CommandError(
                 f"The database can't be used: {exc}. If it is new: python3 manage.py migrate"
             ) from exc
+        if outcome.dropped:
+            raise CommandError("Not recorded: a newer look at this host already is.")
         self.stdout.write(as_json(outcome.sweep) if json else as_text(outcome, dry_run=dry_run))
         if outcome.sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
             raise CommandError("Nothing was recorded but that this look can't be believed.")
 
     def look(self) -> services.Outcome:
         return services.Outcome(
-            look.at_this_machine(settings.PORTATLAS_HOST_ID, timeout=settings.PORTATLAS_SS_TIMEOUT)
+            look.at_this_machine(
+                settings.PORTATLAS_HOST_ID,
+                at=timezone.now(),
+                timeout=settings.PORTATLAS_SS_TIMEOUT,
+            )
         )
 
     def collect(self) -> services.Outcome:
         with sweep_lock(settings.DATA_DIR):
             return services.collect(
                 settings.PORTATLAS_HOST_ID,
+                clock=timezone.now,
                 timeout=settings.PORTATLAS_SS_TIMEOUT,
                 interval=schedule.interval(),
                 alive_every=settings.PORTATLAS_ALIVE_EVERY,
@@ -64,12 +71,16 @@ class Command(BaseCommand):
     def read(self, file: str, host: str, *, dry_run: bool, confirm: bool) -> services.Outcome:
         try:
             output = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-            sweep = look.at_saved_output(output, host, at=datetime.now(UTC))
+            sweep = look.at_saved_output(output, host, at=timezone.now())
         except OSError as exc:
             raise CommandError(f"{file} can't be read: {exc.strerror}.") from exc
         except ParseError as exc:
             raise CommandError(f"{file} is no output of ss: {exc}") from exc
-        return services.Outcome(sweep) if dry_run else services.reconcile(sweep, confirmed=confirm)
+        if dry_run:
+            return services.Outcome(sweep)
+        return services.reconcile(
+            sweep, confirmed=confirm, alive_every=settings.PORTATLAS_ALIVE_EVERY
+        )
 
 
 def as_json(sweep: Sweep) -> str:
@@ -82,8 +93,6 @@ def as_text(outcome: services.Outcome, *, dry_run: bool) -> str:
     lines = [f"{sweep.host_id}: {count} {'port' if count == 1 else 'ports'}, {sweep.verdict}."]
     if dry_run:
         lines.append("A dry run: nothing was recorded.")
-    elif outcome.dropped:
-        lines.append("Not recorded: a newer look at this host already is.")
     else:
         lines.append(
             f"{outcome.appeared} appeared, {outcome.disappeared} disappeared, "

@@ -14,6 +14,7 @@ import secrets
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 from django.conf import settings
@@ -22,6 +23,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
+from django.http.request import validate_host
 from kombu.exceptions import OperationalError
 
 from portatlas.celery import app
@@ -60,6 +62,8 @@ class Command(BaseCommand):
                 f"{url} is plain HTTP: the network can read along. Names that people reach it by "
                 f"belong into PORTATLAS_ALLOWED_HOSTS (now {','.join(settings.ALLOWED_HOSTS)})."
             )
+        elif not validate_host(urlsplit(url).netloc.rpartition(":")[0], settings.ALLOWED_HOSTS):
+            self.stderr.write(f"Add {host} to PORTATLAS_ALLOWED_HOSTS, or {url} is refused.")
         try:
             self.migrate()
             self.make_admin()
@@ -114,6 +118,8 @@ def open_door(host: str, port: int) -> socket.socket:
 
 def url_of(door: socket.socket) -> str:
     host, port, *_ = door.getsockname()
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "localhost"
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
