@@ -222,9 +222,9 @@ class Transport(virtual.Transport):
             if self._silenced():
                 continue  # what rang may have come after that look
             nap = min(LONGEST_NAP, deadline - time.monotonic())
-            if nap <= 0:
-                raise TimeoutError
-            select.select([self.bell], [], [], nap)
+            rings = nap > 0 and select.select([self.bell], [], [], nap)[0]
+            if not rings and time.monotonic() >= deadline:
+                raise TimeoutError  # the next call begins with a look
 
     def close_connection(self, connection):
         super().close_connection(connection)
