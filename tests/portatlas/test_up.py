@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -53,12 +54,19 @@ class Up:
         """Return the direct children by what they do."""
         found = {}
         for child in psutil.Process(self.process.pid).children():
-            words = child.cmdline()
-            found |= {word: child for word in ("gunicorn", "worker", "beat") if word in words}
+            with suppress(psutil.NoSuchProcess):  # it was just killed
+                words = child.cmdline()
+                found |= {word: child for word in ("gunicorn", "worker", "beat") if word in words}
         return found
 
     def descendants(self):
-        return psutil.Process(self.process.pid).children(recursive=True)
+        """Return gunicorn and its worker, the Celery worker and beat, with no `ss` among them."""
+
+        def four():
+            found = psutil.Process(self.process.pid).children(recursive=True)
+            return found if len(found) == 4 else None
+
+        return wait_until(four, self.log)
 
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)
@@ -122,7 +130,6 @@ def test_it_serves_collects_mends_itself_and_leaves_nothing_behind(up, tmp_path)
     status = running.end(signal.SIGINT)
 
     assert status == 0
-    assert len(descendants) == 4  # gunicorn and its worker, the Celery worker, beat
     assert [each for each in descendants if is_alive(each)] == []
 
 
