@@ -1,6 +1,5 @@
 """Look at a machine: run `ss`, or read what it once printed, and make a sweep of it."""
 
-import subprocess
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
@@ -8,15 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 
-from collector import machine, owners, ss
+from collector import machine, owners, ss, tool
 from collector.addresses import scope_of
 from collector.sweep import Endpoint, Listener, OwnersSeen, Protocol, Sweep, Verdict
 from collector.text import safe
 
 PATHS = ("/usr/bin/ss", "/bin/ss", "/usr/sbin/ss", "/sbin/ss")
-FLAGS = "-lntupHe"
-# Nothing of the caller's environment may change what ss prints or reads (N13).
-ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+FLAGS, OLD_FLAGS = "-lntupHe", "-lntupe"
+KNOWS_NO_HEADER = (4, 7)  # from here on -H leaves the header out; before, it is an error (N1)
 
 
 def at_this_machine(host_id: str, *, at: datetime, timeout: float, interval: float = 0) -> Sweep:
@@ -36,13 +34,14 @@ def at_this_machine(host_id: str, *, at: datetime, timeout: float, interval: flo
     }
     try:
         path = _find()
-        version = _version(path)
-        reading = ss.parse(_run(path, FLAGS, timeout=timeout), version=ss.parse_version(version))
-    except (OSError, subprocess.SubprocessError, ss.ParseError) as exc:
+        said, version = _version(path)
+        flags = OLD_FLAGS if version and version < KNOWS_NO_HEADER else FLAGS
+        reading = ss.parse(tool.run(path, flags, timeout=timeout), version=version)
+    except (OSError, tool.ToolError, ss.ParseError) as exc:
         return Sweep(
             **common,
             verdict=Verdict.FAILED,
-            reason=_explain(exc),
+            reason=safe(str(exc), 300),
             owners_seen=OwnersSeen.NONE,
             duration=monotonic() - started,
         )
@@ -52,7 +51,7 @@ def at_this_machine(host_id: str, *, at: datetime, timeout: float, interval: flo
         **common,
         **_judge(reading),
         listeners=_listeners(groups, seen, machine.ephemeral_ports()),
-        tool_version=safe(version.decode(errors="replace").strip(), 64),
+        tool_version=said,
         owners_seen=seen.seen,
         owners_reason=seen.reason,
         skipped=reading.skipped,
@@ -85,29 +84,10 @@ def _find() -> str:
 
 
 @lru_cache
-def _version(path: str) -> bytes:
-    return _run(path, "-V", timeout=10)
-
-
-def _run(path: str, flags: str, *, timeout: float) -> bytes:
-    # check=True: an error message on standard output must never be parsed as a listing.
-    return subprocess.run(  # noqa: S603  # an absolute path of ours and constant flags
-        [path, flags],
-        check=True,
-        capture_output=True,
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        timeout=timeout,
-    ).stdout
-
-
-def _explain(exc: Exception) -> str:
-    if isinstance(exc, subprocess.TimeoutExpired):
-        return f"ss gave no answer within {exc.timeout:g} s."
-    if isinstance(exc, subprocess.CalledProcessError):
-        said = safe(exc.stderr.decode(errors="replace").strip(), 200)
-        return f"ss ended with code {exc.returncode}: {said or 'it said nothing'}"
-    return safe(str(exc), 300)
+def _version(path: str) -> tuple[str, tuple[int, ...] | None]:
+    """Return what this ss calls itself, and its version if it tells one. Asked once."""
+    said = tool.run(path, "-V", timeout=10)
+    return safe(said.strip(), 64), ss.parse_version(said)
 
 
 def _judge(reading: ss.Reading) -> dict:

@@ -9,11 +9,9 @@ from collector import look
 def fake_ss(tmp_path, monkeypatch):
     """Return a function that puts a shell script in the place of ss."""
 
-    def fake_ss(script):
+    def fake_ss(script, version="iproute2-6.1.0"):
         path = tmp_path / "ss"
-        path.write_text(
-            f"#!/bin/sh\n[ $1 = -V ] && exec echo ss utility, iproute2-6.1.0\n{script}\n"
-        )
+        path.write_text(f"#!/bin/sh\n[ $1 = -V ] && exec echo ss utility, {version}\n{script}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setattr(look, "PATHS", [str(path)])
 
