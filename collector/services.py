@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 USUAL_INTERVAL = 15  # seconds; what a host without a schedule of its own is measured by
 MISSED_SWEEPS = 3  # so many intervals without a look are a gap in its coverage
+PRUNED_AT_ONCE = 5_000  # events
 FEW_PORTS = 5  # below this many ports, half of them may well go at once
 
 Cause = PortEvent.Cause
@@ -98,6 +99,23 @@ def reconcile(sweep: Sweep, *, alive_every: float = 3600, confirmed: bool = Fals
             refused_at=sweep.taken_at, refused_reason=str(exc)
         )
         raise
+
+
+def events_before(moment: datetime):
+    """Return the events that `prune` would delete."""
+    return PortEvent.objects.filter(timestamp__lt=moment).order_by("timestamp")
+
+
+def prune(moment: datetime) -> int:
+    """
+    Delete the events before a moment and return how many. Nothing else is ever deleted.
+
+    In batches with a transaction each, so that sweeps get their turn in between.
+    """
+    count = 0
+    while batch := list(events_before(moment).values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
+        count += PortEvent.objects.filter(pk__in=batch).delete()[0]
+    return count
 
 
 def _extend(sweep: Sweep, alive_every: float) -> bool:

@@ -1,0 +1,54 @@
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from collector import services
+from collector.models import PortEvent, PortRuntime
+from notes.models import PortNote
+
+
+@pytest.fixture
+def events(open_port, write_note):
+    """One port with a note, and events of 400, 366 and 364 days ago."""
+    port = open_port(80)
+    write_note(80)
+    for days in (400, 366, 364):
+        PortEvent.objects.create(
+            port_runtime=port, event_type="alive", timestamp=timezone.now() - timedelta(days=days)
+        )
+
+
+def prune(*arguments):
+    out = StringIO()
+    call_command("prune", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_only_old_events_are_deleted(events):
+    assert prune() == "Deleted 2 events older than 365 days.\n"
+
+    assert PortEvent.objects.count() == 1
+    assert (PortRuntime.objects.count(), PortNote.objects.count()) == (1, 1)
+
+
+def test_a_dry_run_only_counts(events):
+    assert prune("--dry-run").startswith("2 events")
+
+    assert PortEvent.objects.count() == 3
+
+
+def test_it_goes_on_until_the_last_batch(events, monkeypatch):
+    monkeypatch.setattr(services, "PRUNED_AT_ONCE", 1)
+
+    assert prune("--days", "1") == "Deleted 3 events older than 1 days.\n"
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "99999999"])
+def test_an_impossible_age_is_refused(days, events):
+    with pytest.raises(CommandError, match="1 to 36500"):
+        prune("--days", days)
+
+    assert PortEvent.objects.count() == 3
