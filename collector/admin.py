@@ -18,7 +18,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @admin.register(Host)
 class HostAdmin(ReadOnlyAdmin):
-    list_display = ("host_id", "verdict", "reason", "last_look_at", "last_sweep_at", "owners_seen")
+    list_display = ("host_id", "verdict", "reason", "refused_reason", "last_look_at", "owners_seen")
     list_filter = ("verdict", "owners_seen")
     search_fields = ("host_id", "machine_id")
 

@@ -26,6 +26,8 @@ class History:
 
     sweep: Sweep
     cause: Cause
+    unsettled: str  # the cause that still holds for rows not seen since `since`, "" if none
+    since: datetime | None
     last_sweep_at: datetime | None  # when a port that is missing now was last seen
     heartbeat: bool  # whether ports that simply stayed are recorded as alive
     created: list[PortRuntime] = field(default_factory=list)
@@ -39,18 +41,25 @@ class History:
         for listener in self.sweep.listeners:
             row = known.pop(listener.key, None)
             facts = _facts(listener)
+            cause = self._cause_of(row)
             if row is None or not row.is_active or _is_other_socket(row, facts):
                 self._wait_for_owner(facts)
             if row is None:
-                self._create(listener, facts)
+                self._create(listener, facts, cause)
             elif row.is_active:
-                self._stay(row, facts)
+                self._stay(row, facts, cause)
             else:
-                self._return(row, facts)
+                self._return(row, facts, cause)
         if self.sweep.verdict == Verdict.COMPLETE:
             for row in known.values():
                 if row.is_active:
-                    self._disappear(row)
+                    self._disappear(row, self._cause_of(row))
+
+    def _cause_of(self, row: PortRuntime | None) -> str:
+        """Say how what happens to a row came about: a partial look leaves some rows unsettled."""
+        if self.cause == Cause.OBSERVED and self.unsettled:
+            return self.unsettled if row is None or row.last_seen_at < self.since else self.cause
+        return self.cause
 
     def count(self, event_type: str) -> int:
         return sum(event.event_type == event_type for event in self.events)
@@ -61,7 +70,7 @@ class History:
             facts["owner_state"] = OwnerState.PENDING
             self.is_pending = True
 
-    def _create(self, listener: Listener, facts: dict) -> None:
+    def _create(self, listener: Listener, facts: dict, cause: str) -> None:
         now = self.sweep.taken_at
         row = PortRuntime(
             host_id=self.sweep.host_id,
@@ -73,17 +82,17 @@ class History:
             **facts,
         )
         self.created.append(row)
-        self._record(row, Type.APPEARED)
+        self._record(row, Type.APPEARED, cause)
 
-    def _return(self, row: PortRuntime, facts: dict) -> None:
+    def _return(self, row: PortRuntime, facts: dict, cause: str) -> None:
         row.current_state = State.ACTIVE
         row.active_since = self.sweep.taken_at
         self._update(row, facts)
-        self._record(row, Type.APPEARED)
+        self._record(row, Type.APPEARED, cause)
 
-    def _stay(self, row: PortRuntime, facts: dict) -> None:
+    def _stay(self, row: PortRuntime, facts: dict, cause: str) -> None:
         """Carry an active port on: unchanged, changed, re-bound, or resumed by a reboot."""
-        rebooted = self.cause == Cause.BOOT
+        rebooted = cause == Cause.BOOT
         is_other_socket = _is_other_socket(row, facts)
         rebound = not rebooted and (is_other_socket or _is_other_owner(row, facts))
         changed = {name for name, value in facts.items() if getattr(row, name) != value}
@@ -93,17 +102,17 @@ class History:
         if rebooted or changed:
             self._update(row, facts)
         if rebound:
-            self._record(row, Type.REBOUND, changes)
+            self._record(row, Type.REBOUND, cause, changes)
         elif self.heartbeat:
-            self._record(row, Type.ALIVE)
+            self._record(row, Type.ALIVE, Cause.OBSERVED)
 
-    def _disappear(self, row: PortRuntime) -> None:
+    def _disappear(self, row: PortRuntime, cause: str) -> None:
         row.current_state = State.DISAPPEARED
         row.last_disappeared_at = self.sweep.taken_at
         if self.last_sweep_at:
             row.last_seen_at = max(row.last_seen_at, self.last_sweep_at)
         self.updated.append(row)
-        self._record(row, Type.DISAPPEARED)
+        self._record(row, Type.DISAPPEARED, cause)
 
     def _update(self, row: PortRuntime, facts: dict) -> None:
         for name, value in facts.items():
@@ -111,8 +120,10 @@ class History:
         row.last_seen_at = self.sweep.taken_at
         self.updated.append(row)
 
-    def _record(self, row: PortRuntime, event_type: str, changes: dict | None = None) -> None:
-        if self.cause == Cause.OBSERVED and event_type in {Type.APPEARED, Type.DISAPPEARED}:
+    def _record(
+        self, row: PortRuntime, event_type: str, cause: str, changes: dict | None = None
+    ) -> None:
+        if cause == Cause.OBSERVED and event_type in {Type.APPEARED, Type.DISAPPEARED}:
             row.transition_4_at = row.transition_3_at
             row.transition_3_at = row.transition_2_at
             row.transition_2_at = row.transition_1_at
@@ -123,7 +134,7 @@ class History:
                 event_type=event_type,
                 timestamp=self.sweep.taken_at,
                 pid=row.current_pid,
-                cause=Cause.OBSERVED if event_type == Type.ALIVE else self.cause,
+                cause=cause,
                 changes=changes or {},
             )
         )

@@ -1,5 +1,7 @@
 """The machine under our feet: who it is, since when it runs, which ports it lends to clients."""
 
+import re
+import socket
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +37,12 @@ def booted_at() -> datetime | None:
         return datetime.fromtimestamp(psutil.boot_time(), UTC)
     except (OSError, RuntimeError, psutil.Error):  # a sandbox without /proc/stat
         return None
+
+
+def host_name() -> str:
+    """Return what the machine calls itself, in the letters that a host's name may have."""
+    name = re.sub(r"[^A-Za-z0-9._:-]", "-", socket.gethostname())[:64].lstrip("._:-")
+    return name or "this-host"
 
 
 def ephemeral_ports() -> range:

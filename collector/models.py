@@ -37,6 +37,11 @@ class Host(models.Model):
     tool_version = models.CharField(max_length=64, blank=True)
     duration = models.FloatField(default=0, help_text="Seconds that the last look took.")
     digest = models.CharField(max_length=32, blank=True)
+    unsettled = models.CharField(
+        max_length=11,
+        blank=True,
+        help_text="What a partial look left open, for the rows that it did not see.",
+    )
     refused_at = models.DateTimeField(null=True, blank=True)
     refused_reason = models.TextField(blank=True)
 

@@ -24,7 +24,7 @@ Cause = PortEvent.Cause
 
 
 class SweepRefusedError(Exception):
-    """The sweep is not of the host that it says it is; nothing was written."""
+    """The sweep is not of the host that it says it is; no fact was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,9 @@ def reconcile(sweep: Sweep, *, alive_every: float = 3600, confirmed: bool = Fals
             f"{sweep.host_id!r} can't be the name of a host: it takes 1 to 64 letters, digits "
             "and . _ : - and begins with a letter or a digit."
         )
+    believed = sweep.verdict in {Verdict.COMPLETE, Verdict.PARTIAL}
+    if sweep.source == "file" and not believed and not Host.objects.filter(pk=sweep.host_id):
+        return Outcome(sweep)  # a typing mistake makes no host
     try:
         with transaction.atomic():
             if sweep.verdict == Verdict.COMPLETE and _extend(sweep, alive_every):
@@ -95,6 +98,8 @@ def reconcile(sweep: Sweep, *, alive_every: float = 3600, confirmed: bool = Fals
                 return Outcome(sweep, dropped=True)
             return _record(host, sweep, alive_every, confirmed=confirmed)
     except SweepRefusedError as exc:
+        if sweep.source == "file":
+            raise  # whoever handed it over is told; it is nobody else's concern
         Host.objects.filter(pk=sweep.host_id).update(
             refused_at=sweep.taken_at, refused_reason=str(exc)
         )
@@ -184,14 +189,21 @@ def _record(host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool) ->
     complete = sweep.verdict == Verdict.COMPLETE
     cause = _cause(host, coverage, sweep)
     alive = _is_due(host.last_alive_at, sweep.taken_at, alive_every)
-    what = history.History(sweep, cause, host.last_sweep_at, heartbeat=alive)
+    what = history.History(
+        sweep,
+        cause,
+        unsettled=host.unsettled,
+        since=coverage and coverage.started_at,
+        last_sweep_at=host.last_sweep_at,
+        heartbeat=alive,
+    )
     what.compare(rows)
     _write(what)
     if coverage and cause == Cause.OBSERVED:
         coverage.ended_at = sweep.taken_at
         coverage.sweeps += 1
         coverage.save(update_fields=["ended_at", "sweeps"])
-    elif complete:  # a partial look neither ends a gap nor takes a reboot for settled
+    else:
         Coverage.objects.create(
             host=host,
             boot_id=sweep.boot_id,
@@ -201,9 +213,11 @@ def _record(host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool) ->
     _remember(host, sweep)
     if complete:
         host.last_sweep_at = sweep.taken_at
-        host.boot_id, host.booted_at = sweep.boot_id, sweep.booted_at
+        host.unsettled = ""
         # With an owner still to be found, the next look must not pass for an unchanged one.
         host.digest = "" if what.is_pending else sweep.digest()
+    elif cause != Cause.OBSERVED:
+        host.unsettled = cause
     if alive:
         host.last_alive_at = sweep.taken_at
     host.save()
@@ -270,6 +284,7 @@ def _write(what: history.History) -> None:
 def _remember(host: Host, sweep: Sweep) -> None:
     """Keep on the host how this look went."""
     host.machine_id = sweep.machine_id or host.machine_id
+    host.boot_id, host.booted_at = sweep.boot_id, sweep.booted_at
     host.verdict, host.reason = sweep.verdict, sweep.reason
     host.owners_seen, host.owners_reason = sweep.owners_seen, sweep.owners_reason
     host.source, host.tool_version = sweep.source, sweep.tool_version

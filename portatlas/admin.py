@@ -8,7 +8,7 @@ from django.utils.html import format_html
 
 from collector.admin import ReadOnlyAdmin
 from portatlas.board.words import ago
-from portatlas.models import KEY, Port
+from portatlas.models import KEY, SEE_PORTS, Port
 from portatlas.states import PortState
 
 admin.site.site_header = admin.site.site_title = "Port Atlas"
@@ -45,6 +45,9 @@ class PortAdmin(ReadOnlyAdmin):
     list_per_page = 100
     search_fields = ("=port", "process_name", "cmdline", "note__title", "note__owner")
     show_full_result_count = False
+
+    def has_view_permission(self, request, obj=None):
+        return request.user.has_perms(SEE_PORTS)
 
     def get_queryset(self, request):
         # Not through super(), which would order by the severity before it is annotated.

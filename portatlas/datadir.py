@@ -7,6 +7,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 DATABASE = "portatlas.sqlite3"
+CANT_WRITE = "The data directory {} can't be written; set PORTATLAS_DATA to a folder of your own"
 SECRET_KEY = "secret_key"  # noqa: S105  # the name of a file, not its content
 
 
@@ -17,16 +18,13 @@ def prepare(path: Path) -> Path:
     SQLite gives its -wal and -shm files the mode of the database, so an empty file
     made here keeps all three private. Raises ImproperlyConfigured when it can't be written.
     """
-    path = path.expanduser().absolute()
     try:
+        path = path.expanduser().absolute()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / "queue").mkdir(mode=0o700, exist_ok=True)
         (path / DATABASE).touch(mode=0o600)
-    except OSError as exc:
-        raise ImproperlyConfigured(
-            f"The data directory {path} can't be written ({exc.strerror}). "
-            "Set PORTATLAS_DATA to a folder of your own."
-        ) from exc
+    except (OSError, RuntimeError) as exc:  # RuntimeError: ~somebody who isn't there
+        raise ImproperlyConfigured(f"{CANT_WRITE.format(path)} ({exc})") from exc
     return path
 
 
@@ -35,12 +33,14 @@ def secret_key(path: Path) -> str:
     file = path / SECRET_KEY
     if not file.exists():
         draft = path / f".{SECRET_KEY}.{os.getpid()}"
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
         try:
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
             os.link(draft, file)  # unlike a rename, never replaces the key of a faster process
         except FileExistsError:
             pass
+        except OSError as exc:
+            raise ImproperlyConfigured(f"{CANT_WRITE.format(path)} ({exc})") from exc
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
     return file.read_text(encoding="ascii")

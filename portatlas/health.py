@@ -23,7 +23,8 @@ class HealthMiddleware:
     Answers what must not depend on sessions and users, which are in the database.
 
     /healthz says that this process serves, and asks nobody, so that it never blames them.
-    /readyz without a database is answered here; otherwise it is a page like any other.
+    /readyz without a database, or one that is not migrated, is answered here too; otherwise it
+    is a page like any other.
     """
 
     def __init__(self, get_response):
@@ -34,31 +35,34 @@ class HealthMiddleware:
             return HttpResponse("ok\n", content_type="text/plain")
         if request.path == "/readyz":
             try:
-                connection.ensure_connection()
+                executor = MigrationExecutor(connection)
+                plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
             except DatabaseError as exc:
                 answer = f"It does not answer: {type(exc).__name__}."
                 return JsonResponse({"database": answer}, status=503)
+            if plan:
+                answer = "Some are not applied: run manage.py migrate."
+                return JsonResponse({"database": OK, "migrations": answer}, status=503)
         return self.get_response(request)
 
 
 @api_view()
 @permission_classes([IsAuthenticated])
 def ready(request: Request) -> Response:
-    """Answer 200 when database, migrations and sweeps are as they should be, else 503 and why."""
-    executor = MigrationExecutor(connection)
-    checks = {"database": OK, "migrations": OK, "last_sweep": OK}
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        checks["migrations"] = "Some are not applied: run manage.py migrate."
-    else:
-        checks["last_sweep"] = _last_sweep(timezone.now())
-    return Response(checks, status=200 if set(checks.values()) == {OK} else 503)
+    """Answer 200 when this host is swept as it should be, else 503 and why."""
+    last_sweep = _last_sweep(timezone.now())
+    checks = {"database": OK, "migrations": OK, "last_sweep": last_sweep}
+    return Response(checks, status=200 if last_sweep == OK else 503)
 
 
 def _last_sweep(now: datetime) -> str:
     host = Host.objects.filter(pk=settings.PORTATLAS_HOST_ID).first()
     if host is None or host.last_sweep_at is None:
         return "This host was never swept: is the worker running?"
+    if host.last_look_at > now:
+        return f"The clock was set back: looks are dropped until {host.last_look_at.isoformat()}."
     patience = timedelta(seconds=MISSED_SWEEPS * (host.sweep_interval or USUAL_INTERVAL))
     if now - host.last_sweep_at > patience:
-        return f"The last complete sweep was at {host.last_sweep_at.isoformat()}. {host.reason}"
+        why = host.reason or host.refused_reason
+        return f"The last complete sweep was at {host.last_sweep_at.isoformat()}. {why}".strip()
     return OK

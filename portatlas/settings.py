@@ -5,12 +5,12 @@ Everything that may differ is read from the environment here and nowhere else;
 README.md has the table of names and defaults.
 """
 
-import socket
 from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
 
+from collector.machine import host_name
 from collector.sweep import HOST_ID
 from portatlas import datadir, env
 
@@ -26,7 +26,7 @@ ALLOWED_HOSTS = [
 
 # The host this process looks at, and how. The interval itself is a row that the admin can edit.
 
-PORTATLAS_HOST_ID = env.matching("PORTATLAS_HOST_ID", socket.gethostname(), HOST_ID)
+PORTATLAS_HOST_ID = env.matching("PORTATLAS_HOST_ID", host_name(), HOST_ID)
 PORTATLAS_SS_TIMEOUT = env.number("PORTATLAS_SS_TIMEOUT", 10, least=1)  # seconds
 PORTATLAS_ALIVE_EVERY = env.number("PORTATLAS_ALIVE_EVERY", 3600, least=60)  # seconds
 
@@ -129,6 +129,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "portatlas.lockout.username"
+AXES_CLIENT_IP_CALLABLE = "portatlas.lockout.address"
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
@@ -161,7 +162,6 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 # HSTS for subdomains and preload lists bind names that are not ours: the proxy's decision.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-AXES_IPWARE_PROXY_COUNT = 1 if HTTPS else 0  # a lock-out is of one client, not of the proxy
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked by a supervisor, not through the proxy
 CSRF_TRUSTED_ORIGINS = [
     f"https://{host}" for host in ALLOWED_HOSTS if HTTPS and not host.startswith(("*", "."))

@@ -4,9 +4,8 @@ The supervisor of embedded mode: it starts its children, restarts them and ends 
     python -I -S portatlas/supervisor.py PLAN
 
 PLAN is JSON: `children` maps a name to a command, the one that serves first; `url` is where it
-serves; `door` is the handle of the listening socket, which they inherit; `host` is the name to
-ask for over HTTP; `began` is the Unix time of the start; `head_start`, `delay` and `grace` may
-replace the seconds given below.
+serves; `door` is the handle of the listening socket, which they inherit; `began` is the Unix
+time of the start; `head_start`, `delay` and `grace` may replace the seconds given below.
 
 Standard library only, and run as a file: importing the package would load Celery and cost
 four times the memory. It sleeps until a signal, a line of output or a time it set itself.
@@ -263,7 +262,7 @@ class Supervisor:
         """Ask for /healthz. The answer comes when somebody serves, so there is no polling."""
         if self.is_stopping:
             return
-        request = f"GET /healthz HTTP/1.1\r\nHost: {self.plan['host']}\r\nConnection: close\r\n\r\n"
+        request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         guest = socket.socket(self.door.family)
         guest.settimeout(1)
         try:

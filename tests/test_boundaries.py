@@ -1,5 +1,7 @@
 """What import-linter cannot see: models, migrations and the shared key."""
 
+import re
+
 import pytest
 from django.apps import apps
 from django.core.management import call_command
@@ -7,7 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from collector import sweep
 from collector.models import PortRuntime
-from notes.models import PortNote
+from notes.models import PortNote, host_name
 from portatlas.models import KEY
 
 CONTEXTS = {"collector", "notes"}
@@ -28,6 +30,15 @@ def test_both_sides_define_the_key_alike(name):
 def test_both_sides_know_the_same_protocols_and_scopes():
     assert PortNote.Protocol.values == list(sweep.Protocol)
     assert PortNote.ExpectedScope.values == list(sweep.Scope)
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [("atlas-1.example.org:a_b", True), ("", False), ("*", False), ("a/b", False), ("..", False)],
+)
+def test_both_sides_accept_the_same_host_names(name, fits):
+    """The 64 characters are the column's."""
+    assert bool(re.fullmatch(sweep.HOST_ID, name)) == bool(host_name.regex.search(name)) == fits
 
 
 @pytest.mark.parametrize("model", [PortRuntime, PortNote])

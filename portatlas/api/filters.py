@@ -6,19 +6,28 @@ from portatlas.models import Port
 from portatlas.states import PortState
 
 
+class Flag(filters.TypedChoiceFilter):
+    """`true` or `false`; anything else is an error, where BooleanFilter would ignore it."""
+
+    def __init__(self, **options):
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce="true".__eq__, **options)
+
+
 class PortFilter(filters.FilterSet):
     state = filters.MultipleChoiceFilter(choices=PortState, method="in_state")
     host_id = filters.CharFilter()
     protocol = filters.ChoiceFilter(choices=[(each.value, each.value) for each in Protocol])
-    port = filters.NumberFilter()
+    port = filters.NumberFilter(decimal_places=0)
     port_range = filters.RangeFilter(field_name="port")
-    active = filters.BooleanFilter(method="is_active")
-    noted = filters.BooleanFilter(field_name="note", lookup_expr="isnull", exclude=True)
+    active = Flag(method="is_active")
+    noted = Flag(field_name="note", lookup_expr="isnull", exclude=True)
+    is_client = Flag()
     owner = filters.CharFilter(field_name="note__owner")
 
     class Meta:
         model = Port
-        fields = ["process_name", "user", "unit", "scope", "owner_state", "is_client"]
+        fields = ["process_name", "user", "unit", "scope", "owner_state"]
 
     def in_state(self, queryset, name, value):
         return queryset.in_state(*value) if value else queryset

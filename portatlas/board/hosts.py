@@ -8,8 +8,6 @@ from collector.services import MISSED_SWEEPS
 from collector.sweep import Verdict
 from portatlas.board.words import ago, span
 
-RECENT = timedelta(hours=1)  # so long a refused look is news
-
 
 @dataclass(frozen=True, slots=True)
 class HostView:
@@ -44,7 +42,7 @@ class HostView:
                 f"The clock of {host.host_id} was set back: looks are dropped until it has passed "
                 f"{host.last_look_at:%F %T} UTC again."
             )
-        if host.refused_at and now - host.refused_at < RECENT:
+        if host.refused_at and host.refused_at > host.last_look_at:
             problems.append(
                 f"A look was refused {ago(host.refused_at, now)}: {host.refused_reason}"
             )

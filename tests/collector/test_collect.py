@@ -191,6 +191,8 @@ def test_poor_saved_output_is_believed_only_when_confirmed(tmp_path):
     [
         (["--from", "x"], "go together"),
         (["--host", "x"], "go together"),
+        (["--from", "", "--host", ""], "go together"),
+        (["--from", "/dev/null", "--host", "x"], "can't be believed"),
         (["--confirm"], "is for --from"),
         (["--from", "/nowhere", "--host", "x"], "can't be read: No such file"),
         (["--from", __file__, "--host", "x"], "is no output of ss"),

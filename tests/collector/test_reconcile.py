@@ -313,6 +313,22 @@ def test_a_partial_look_settles_neither_gap_nor_reboot(boot, cause):
     assert Coverage.objects.count() == 2
 
 
+def test_looks_that_stay_partial_still_tell_what_they_see():
+    look = {"boot_id": "b2", "verdict": Verdict.PARTIAL, "reason": "?"}
+    reconcile(sweep(listener(80), listener(81)))
+    reconcile(sweep(listener(80, cookie="x"), ticks=9, **look))
+    for tick in range(10, 15):
+        reconcile(sweep(listener(80, cookie=str(tick)), listener(82), ticks=tick, **look))
+
+    assert events()[2:] == [
+        (80, "rebound", "observed"),
+        (82, "appeared", "boot"),
+        *[(80, "rebound", "observed")] * 4,
+    ]
+    assert PortRuntime.objects.get(port=82).active_since == NOON + 10 * TICK
+    assert Coverage.objects.filter(boot_id="b2").values_list("sweeps", flat=True).get() == 6
+
+
 def test_a_shorter_interval_makes_no_gap_of_the_wait_before():
     reconcile(sweep(listener(80), listener(81), interval=60))
 

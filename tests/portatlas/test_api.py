@@ -51,7 +51,10 @@ def test_ports_can_be_filtered(query, expected, admin_client, open_port, write_n
     assert [port["port"] for port in answer["results"]] == expected
 
 
-@pytest.mark.parametrize("query", ["state=fine", "port=many", "protocol=icmp"])
+@pytest.mark.parametrize(
+    "query",
+    ["state=fine", "port=many", "port=80.5", "protocol=icmp", "noted=perhaps", "is_client=x"],
+)
 def test_a_filter_with_a_wrong_value_is_refused_by_name(query, admin_client, open_port):
     open_port(80)
 

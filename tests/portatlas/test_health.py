@@ -32,6 +32,24 @@ def test_readyz_says_when_nobody_sweeps(swept, said, admin_client, add_host, set
     assert response.json()["last_sweep"].startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"last_look_at": timedelta(hours=-1)}, "The clock was set back"),
+        ({"refused_reason": "It is another machine."}, "It is another machine."),
+    ],
+)
+def test_readyz_says_why_looks_do_not_count(fields, said, admin_client, add_host, settings):
+    if "last_look_at" in fields:
+        fields = {"last_look_at": timezone.now() - fields["last_look_at"]}
+    add_host(settings.PORTATLAS_HOST_ID, **fields)
+
+    response = admin_client.get("/readyz")
+
+    assert response.status_code == 503
+    assert said in response.json()["last_sweep"]
+
+
 def test_readyz_says_when_a_migration_is_missing(admin_client):
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'notes'")

@@ -203,6 +203,18 @@ def test_a_silent_host_is_told(admin_client, add_host):
     assert "Nobody has looked at atlas for 5 min" in admin_client.get("/").text
 
 
+def test_the_admin_shows_no_notes_to_whom_the_board_does_not(
+    client, django_user_model, open_port, write_note
+):
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_port"))
+    client.force_login(clerk)
+    open_port(80)
+    write_note(80)
+
+    assert client.get("/admin/portatlas/port/").status_code == 403
+
+
 def test_an_empty_board_says_what_happens_next(admin_client):
     assert "No look has been taken yet." in admin_client.get("/").text
 
@@ -260,6 +272,22 @@ def test_a_port_never_seen_is_not_found_in_words(address, admin_client, open_por
 
     assert response.status_code == 404
     assert "was never seen on atlas" in response.text
+
+
+def log_in(client, password, **headers):
+    return client.post("/login/", {"username": "admin", "password": password}, headers=headers)
+
+
+def test_behind_the_proxy_a_lock_out_is_of_one_client(client, django_user_model, settings):
+    settings.HTTPS = True
+    django_user_model.objects.create_user("admin", password="right")
+    for number in range(5):
+        log_in(client, "wrong", x_forwarded_for=f"10.0.0.{number}, 6.6.6.6")
+
+    forged = log_in(client, "right", x_forwarded_for="9.9.9.9, 6.6.6.6")
+    other = log_in(client, "right", x_forwarded_for="9.9.9.9")
+
+    assert (forged.status_code, other.status_code) == (429, 302)
 
 
 def test_five_wrong_passwords_lock_the_door(client, django_user_model):

@@ -49,13 +49,14 @@ def test_check_deploy_is_clean_in_production(run):
         ("PORTATLAS_DEBUG", "maybe", "PORTATLAS_DEBUG must be true or false, not 'maybe'."),
         ("PORTATLAS_SS_TIMEOUT", "soon", "PORTATLAS_SS_TIMEOUT must be a whole number"),
         ("PORTATLAS_SS_TIMEOUT", "0", "PORTATLAS_SS_TIMEOUT must be 1 or more, not 0."),
+        ("PORTATLAS_DATA", "~nobody-of-this-name/x", "set PORTATLAS_DATA to a folder"),
         ("PORTATLAS_LOG_LEVEL", "loud", "PORTATLAS_LOG_LEVEL must match DEBUG|INFO|"),
         ("PORTATLAS_HOST_ID", "a/b", "PORTATLAS_HOST_ID must match"),
         ("PORTATLAS_ALLOWED_HOSTS", "http://x", "PORTATLAS_ALLOWED_HOSTS must match"),
         ("PORTATLAS_BROKER_URL", "amqp://x", "PORTATLAS_BROKER_URL must match"),
         ("DATABASE_URL", "oops", "DATABASE_URL must be a URL like postgres://"),
         ("PORTATLAS_SECRET_KEY_FILE", "/nonexistent", "PORTATLAS_SECRET_KEY_FILE: "),
-        ("PORTATLAS_DATA", "/proc/nowhere", "Set PORTATLAS_DATA to a folder of your own."),
+        ("PORTATLAS_DATA", "/proc/nowhere", "set PORTATLAS_DATA to a folder of your own"),
     ],
 )
 def test_a_malformed_setting_is_told_in_one_line(run, name, value, said):

@@ -44,7 +44,6 @@ class Run:
         plan = {
             "url": "http://here/",
             "door": door.fileno(),
-            "host": "atlas.example",
             "began": time.time(),
             "children": {
                 name: [part.replace("DOOR", str(door.fileno())) for part in command]
@@ -230,7 +229,7 @@ def test_it_says_that_it_is_up_only_when_healthz_answers(run):
     output = run(web=python(late, "DOOR")).wait_for("Ctrl-C stops it.")
 
     asked, told = output.splitlines()
-    assert asked == "web | GET /healthz atlas.example"
+    assert asked == "web | GET /healthz localhost"
     assert told.startswith("Port Atlas is up: http://here/ (")
 
 

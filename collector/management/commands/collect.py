@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
-from django.db import OperationalError, ProgrammingError
+from django.db import DatabaseError
 from django.utils import timezone
 
 from collector import look, schedule, services
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, file, host, dry_run, confirm, json, **options):
-        if bool(file) != bool(host):
+        if (file is None) != (host is None) or "" in {file, host}:
             raise CommandError("--from FILE and --host NAME go together: whose output is it?")
         if confirm and not file:
             raise CommandError("--confirm is for --from FILE; a live look is repeated instead.")
@@ -39,10 +39,10 @@ class Command(BaseCommand):
                 outcome = self.look() if dry_run else self.collect()
         except (SweepRunningError, services.SweepRefusedError) as exc:
             raise CommandError(str(exc)) from exc
-        except (OperationalError, ProgrammingError) as exc:
-            raise CommandError(
-                f"The database can't be used: {exc}. If it is new: python3 manage.py migrate"
-            ) from exc
+        except DatabaseError as exc:
+            is_new = "no such table" in str(exc) or "does not exist" in str(exc)
+            hint = " Run python3 manage.py migrate first." if is_new else ""
+            raise CommandError(f"The database can't be used: {exc}.{hint}") from exc
         if outcome.dropped:
             raise CommandError("Not recorded: a newer look at this host already is.")
         self.stdout.write(as_json(outcome.sweep) if json else as_text(outcome, dry_run=dry_run))

@@ -156,17 +156,28 @@ def become_supervisor(lock: int, door: socket.socket, url: str):
     plan = {
         "url": url,
         "door": door.fileno(),
-        "host": allowed_host(),
         "began": psutil.Process().create_time(),
         "children": commands(door.fileno()),
     }
-    os.environ["PORTATLAS_DATA"] = str(settings.DATA_DIR)  # may have been relative to the old cwd
+    make_paths_absolute()
     os.chdir(settings.BASE_DIR)
     for handle in (lock, door.fileno()):
         os.set_inheritable(handle, True)
     sys.stdout.flush()
     argv = [sys.executable, "-I", "-S", str(SUPERVISOR), json.dumps(plan)]
     os.execv(sys.executable, argv)  # noqa: S606  # no shell is wanted
+
+
+def make_paths_absolute():
+    """Let the children, who run in the checkout, find what was named from where `up` was called."""
+    os.environ.pop("PORTATLAS_DATA_FILE", None)
+    os.environ["PORTATLAS_DATA"] = str(settings.DATA_DIR)
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3") and os.environ.get("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = f"sqlite:///{Path(database['NAME']).absolute()}"
+    for name, path in os.environ.items():
+        if name.startswith(("PORTATLAS_", "DATABASE_URL")) and name.endswith("_FILE") and path:
+            os.environ[name] = str(Path(path).absolute())
 
 
 def commands(door: int) -> dict[str, list[str]]:
@@ -184,9 +195,3 @@ def commands(door: int) -> dict[str, list[str]]:
         "worker": worker,
         "beat": [*celery, "beat", "--pidfile", "", "--loglevel", "warning"],
     }
-
-
-def allowed_host() -> str:
-    """Return a name under which Django answers."""
-    name = next(iter(settings.ALLOWED_HOSTS), "localhost")
-    return "localhost" if name == "*" else name.removeprefix(".")
