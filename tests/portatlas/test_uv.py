@@ -11,6 +11,7 @@ import pytest
 
 from portatlas import _uv
 from tests.portatlas.clone import CHECKOUT, PYTHON, Clone, wheel_of_fake_uv
+from tests.tools import do_without
 
 HAS_PIP = not subprocess.run(  # noqa: S603  # the Python of this test
     [PYTHON, "-m", "pip", "-V"], capture_output=True, check=False
@@ -64,8 +65,9 @@ def test_uv_that_fails_is_followed_by_the_one_of_the_lock(bare, index):
     assert (done.returncode, len(bare.calls)) == (0, 1)
 
 
-@pytest.mark.skipif(not HAS_PIP, reason="this Python has no pip")
 def test_pip_gets_uv_where_there_is_pip(bare, tmp_path):
+    if not HAS_PIP:
+        do_without("pip")
     wheel = wheel_of_fake_uv(tmp_path)
     bare.lock_uv(f"http://127.0.0.1:9/{wheel.name}", wheel.read_bytes())
     (bare.home / ".pip").mkdir()
