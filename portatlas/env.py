@@ -26,7 +26,7 @@ def text(name: str, default: str) -> str:
 
 def must_match(name: str, value: str, pattern: str) -> str:
     if not re.fullmatch(pattern, value):
-        raise ImproperlyConfigured(f"{name} must match {pattern}, which {value!r} does not.")
+        raise ImproperlyConfigured(f"{name} must match {pattern}.")  # the value may be a secret
     return value
 
 

@@ -53,8 +53,8 @@ def test_check_deploy_is_clean_in_production(run):
         ("PORTATLAS_LOG_LEVEL", "loud", "PORTATLAS_LOG_LEVEL must match DEBUG|INFO|"),
         ("PORTATLAS_HOST_ID", "a/b", "PORTATLAS_HOST_ID must match"),
         ("PORTATLAS_ALLOWED_HOSTS", "http://x", "PORTATLAS_ALLOWED_HOSTS must match"),
-        ("PORTATLAS_BROKER_URL", "amqp://x", "PORTATLAS_BROKER_URL must match"),
-        ("DATABASE_URL", "oops", "DATABASE_URL must be a URL like postgres://"),
+        ("PORTATLAS_BROKER_URL", "amqp://me:hunter2@x", "PORTATLAS_BROKER_URL must match"),
+        ("DATABASE_URL", "oops://me:hunter2@x", "DATABASE_URL must be a URL like postgres://"),
         ("PORTATLAS_SECRET_KEY_FILE", "/nonexistent", "PORTATLAS_SECRET_KEY_FILE: "),
         ("PORTATLAS_DATA", "/proc/nowhere", "set PORTATLAS_DATA to a folder of your own"),
     ],
@@ -64,6 +64,7 @@ def test_a_malformed_setting_is_told_in_one_line(run, name, value, said):
 
     assert result.returncode != 0
     assert said in result.stderr
+    assert "hunter2" not in result.stderr
     assert "Traceback" not in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
