@@ -5,11 +5,10 @@ Pure: no look-ups, no interfaces asked. Zones are parsed by hand (N7), and an ad
 can't be read counts as reachable from anywhere, which is the safe side.
 """
 
-from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from collector.sweep import Scope
+from collector.sweep import Family, Scope
 from collector.text import safe
 
 NETWORKS = [
@@ -28,15 +27,6 @@ NETWORKS = [
     }.items()
     for network in networks
 ]
-
-
-class Family(StrEnum):
-    """By which versions of IP a socket can be reached."""
-
-    V4 = "v4"
-    V6 = "v6"
-    DUAL = "dual"
-    UNKNOWN = "unknown"  # the build of ss that was asked doesn't tell
 
 
 def split_zone(text: str) -> tuple[str, str]:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from enum import Enum, auto
 from functools import lru_cache
 
-from collector.addresses import Family, canonical, family_of, split_zone
+from collector.addresses import canonical, family_of, split_zone
+from collector.sweep import Family
 from collector.text import safe
 
 # `ss -V` told the date of a snapshot until 5.8. Those that changed the text: 3.14 (pid= and

@@ -160,7 +160,7 @@ def _facts(listener: Listener) -> dict:
     owner = listener.owner
     fullest = max(listener.endpoints, key=lambda end: end.backlog / (end.limit or 1))
     return {
-        "endpoints": [end.as_json() for end in listener.endpoints],
+        "endpoints": [end._asdict() for end in listener.endpoints],
         "scope": listener.scope,
         "backlog": fullest.backlog,
         "backlog_limit": fullest.limit,
@@ -171,7 +171,15 @@ def _facts(listener: Listener) -> dict:
         "process_name": owner.process_name,
         "cmdline": owner.cmdline,
         "exe": owner.exe,
+        "exe_is_deleted": owner.exe_is_deleted,
+        "process_started_at": owner.started_at,
         "user": owner.user,
+        "role": owner.role,
         "unit": owner.unit,
+        "socket_unit": owner.socket_unit,
         "container": owner.container,
+        "container_name": owner.container_name,
+        "image": owner.image,
+        "compose_service": owner.compose_service,
+        "well_known": listener.well_known,
     }

@@ -136,4 +136,5 @@ def _endpoint(socket: ss.Socket) -> Endpoint:
         socket.limit,
         socket.cookie,
         socket.inode,
+        socket.family,
     )

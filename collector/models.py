@@ -1,5 +1,7 @@
 """Runtime facts: what the kernel said, never what we think about it."""
 
+from datetime import datetime
+
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -25,6 +27,7 @@ class Host(models.Model):
     machine_id = models.CharField(max_length=64, blank=True)
     boot_id = models.CharField(max_length=64, blank=True)
     booted_at = models.DateTimeField(null=True, blank=True)
+    uptime = models.FloatField(default=0, help_text="Seconds from boot to the last look.")
     last_look_at = models.DateTimeField()
     last_sweep_at = models.DateTimeField(null=True, blank=True)
     last_alive_at = models.DateTimeField(null=True, blank=True)
@@ -40,7 +43,13 @@ class Host(models.Model):
     unsettled = models.CharField(
         max_length=11,
         blank=True,
-        help_text="What a partial look left open, for the rows that it did not see.",
+        help_text="What a partial look, or a recent boot, left open for the rows not seen since.",
+    )
+    watched_since = models.DateTimeField(
+        null=True, blank=True, help_text="When the stretch of coverage began that is still open."
+    )
+    unchanged_sweeps = models.PositiveIntegerField(
+        default=0, help_text="Sweeps of that stretch that are not yet counted in its row."
     )
     refused_at = models.DateTimeField(null=True, blank=True)
     refused_reason = models.TextField(blank=True)
@@ -109,9 +118,21 @@ class PortRuntime(models.Model):
     process_name = models.CharField(max_length=255, blank=True)
     cmdline = models.TextField(blank=True)
     exe = models.TextField(blank=True)
+    exe_is_deleted = models.BooleanField(default=False)
+    process_started_at = models.DateTimeField(null=True, blank=True)
     user = models.CharField(max_length=255, blank=True)
+    role = models.CharField(
+        max_length=11, choices=choices(sweep.Role), default=sweep.Role.SERVER.value
+    )
     unit = models.CharField(max_length=255, blank=True)
+    socket_unit = models.CharField(max_length=255, blank=True)
     container = models.CharField(max_length=255, blank=True)
+    container_name = models.CharField(max_length=255, blank=True)
+    image = models.CharField(max_length=255, blank=True)
+    compose_service = models.CharField(max_length=255, blank=True)
+    well_known = models.CharField(
+        max_length=64, blank=True, help_text="What the host's /etc/services calls the port."
+    )
 
     class Meta:
         ordering = ["host", "port", "protocol"]
@@ -136,6 +157,10 @@ class PortRuntime(models.Model):
             models.CheckConstraint(
                 condition=Q(owner_state__in=list(sweep.OwnerState)),
                 name="%(app_label)s_%(class)s_owner_state_valid",
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=list(sweep.Role)),
+                name="%(app_label)s_%(class)s_role_valid",
             ),
             models.CheckConstraint(
                 condition=Q(last_seen_at__gte=F("first_seen_at")),
@@ -211,7 +236,8 @@ class Coverage(models.Model):
     """
     An unbroken stretch in which a host was watched, within one boot.
 
-    What lies between two stretches is unknown, never "down".
+    What lies between two stretches is unknown, never "down". An unchanged sweep writes the
+    host alone: the open stretch reaches to `Host.last_sweep_at`, see `until`.
     """
 
     host = models.ForeignKey(Host, models.PROTECT, related_name="coverage")
@@ -235,7 +261,45 @@ class Coverage(models.Model):
     def __str__(self) -> str:
         return f"{self.host_id} {self.started_at:%F %T} to {self.ended_at:%F %T}"
 
-    @classmethod
-    def newest(cls, host_id: str) -> models.Subquery:
-        """Return the key of the stretch that a host is in, for use inside another statement."""
-        return models.Subquery(cls.objects.filter(host=host_id).values("pk")[:1])
+    @property
+    def is_open(self) -> bool:
+        """Whether the host is still being watched in this stretch."""
+        return self.started_at == self.host.watched_since
+
+    @property
+    def until(self) -> datetime:
+        """When the stretch ended, or was last extended."""
+        swept = self.host.last_sweep_at
+        return max(self.ended_at, swept) if self.is_open and swept else self.ended_at
+
+    @property
+    def looks(self) -> int:
+        """How many sweeps of the stretch were believed."""
+        return self.sweeps + (self.host.unchanged_sweeps if self.is_open else 0)
+
+
+class HostEvent(models.Model):
+    """An append-only line of a host's history: what happened to all its ports at once."""
+
+    class Type(models.TextChoices):
+        REBOOTED = "rebooted"
+        UNWATCHED = "unwatched", "not watched for a while"
+        CLOCK_SET_BACK = "clock_set_back", "clock set back"
+
+    host = models.ForeignKey(Host, models.PROTECT, related_name="events")
+    event_type = models.CharField(max_length=14, choices=Type)
+    timestamp = models.DateTimeField()
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-timestamp", "-pk"]
+        indexes = [models.Index(fields=["host", "-timestamp"], name="collector_host_timeline")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(event_type__in=["rebooted", "unwatched", "clock_set_back"]),
+                name="%(app_label)s_%(class)s_type_valid",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.host_id} {self.event_type} {self.timestamp:%F %T}"

@@ -132,15 +132,17 @@ def _extend(sweep: Sweep, alive_every: float) -> bool:
         source=sweep.source,
         sweep_interval=sweep.interval,
         verdict=Verdict.COMPLETE,
-        digest=sweep.digest(),
+        digest=sweep.digest,
         last_look_at__lt=sweep.taken_at,
         last_look_at__gte=sweep.taken_at - _patience(sweep.interval),
         last_alive_at__gt=sweep.taken_at - timedelta(seconds=alive_every),
-    ).update(last_look_at=sweep.taken_at, last_sweep_at=sweep.taken_at, duration=sweep.duration)
-    if unchanged:
-        Coverage.objects.filter(pk=Coverage.newest(sweep.host_id)).update(
-            ended_at=sweep.taken_at, sweeps=F("sweeps") + 1
-        )
+    ).update(
+        last_look_at=sweep.taken_at,
+        last_sweep_at=sweep.taken_at,
+        uptime=sweep.uptime,
+        duration=sweep.duration,
+        unchanged_sweeps=F("unchanged_sweeps") + 1,
+    )
     return bool(unchanged)
 
 
@@ -201,7 +203,7 @@ def _record(host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool) ->
     _write(what)
     if coverage and cause == Cause.OBSERVED:
         coverage.ended_at = sweep.taken_at
-        coverage.sweeps += 1
+        coverage.sweeps += host.unchanged_sweeps + 1
         coverage.save(update_fields=["ended_at", "sweeps"])
     else:
         Coverage.objects.create(
@@ -210,12 +212,14 @@ def _record(host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool) ->
             started_at=sweep.taken_at,
             ended_at=sweep.taken_at,
         )
+        host.watched_since = sweep.taken_at
+    host.unchanged_sweeps = 0
     _remember(host, sweep)
     if complete:
         host.last_sweep_at = sweep.taken_at
         host.unsettled = ""
         # With an owner still to be found, the next look must not pass for an unchanged one.
-        host.digest = "" if what.is_pending else sweep.digest()
+        host.digest = "" if what.is_pending else sweep.digest
     elif cause != Cause.OBSERVED:
         host.unsettled = cause
     if alive:

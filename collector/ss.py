@@ -15,9 +15,9 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from collector.addresses import Family, scope_of
+from collector.addresses import scope_of
 from collector.builds import bound_to, parse_version, style_of
-from collector.sweep import Protocol, Scope
+from collector.sweep import Family, Protocol, Scope
 from collector.text import safe
 from collector.users import State, User, read
 

@@ -5,13 +5,13 @@ Pure: no Django, no clock, no operating system. Whatever looked (the live `ss`, 
 file, another machine) hands over a Sweep, and `services.reconcile` asks nothing else.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, NamedTuple
 
 # A host's name travels in URLs, file names and log lines: letters, digits and . _ : -
 HOST_ID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
@@ -44,6 +44,15 @@ class Scope(StrEnum):
         return list(Scope).index(self)
 
 
+class Family(StrEnum):
+    """By which versions of IP a socket can be reached."""
+
+    V4 = "v4"
+    V6 = "v6"
+    DUAL = "dual"
+    UNKNOWN = "unknown"  # the build of ss that was asked doesn't tell
+
+
 class OwnerState(StrEnum):
     """What is known about who holds a socket, and if nothing, why not."""
 
@@ -55,6 +64,15 @@ class OwnerState(StrEnum):
     UNKNOWN = "unknown"  # everything could be seen, and nobody holds it
 
 
+class Role(StrEnum):
+    """In which part the process that holds a socket does so."""
+
+    SERVER = "server"
+    SOCKET_UNIT = "socket_unit"  # systemd waits for the first client of a service (N46)
+    PROXY = "proxy"  # a container engine passes connections on to a container (N47, N50)
+    TUNNEL = "tunnel"  # ssh passes them on to another machine (N54)
+
+
 class OwnersSeen(StrEnum):
     """Whether a sweep could see the owners of other people's sockets."""
 
@@ -63,9 +81,8 @@ class OwnersSeen(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One socket of a listener: where it is bound and how full its queue is."""
+class Endpoint(NamedTuple):
+    """One socket of a listener: where it is bound, how full its queue is and who holds it."""
 
     address: str  # "0.0.0.0", "::", "127.0.0.1", "fe80::1"; "*" when the build of ss leaves it open
     device: str  # the interface it is bound to, or ""
@@ -74,6 +91,9 @@ class Endpoint:
     limit: int  # TCP: the most that may wait; UDP: 0
     cookie: str  # the kernel's id of the socket, unique per boot, in hex; "" when not told
     inode: int  # unique among open sockets, reused later; 0 when not told
+    family: Family = Family.UNKNOWN
+    pid: int | None = None  # the leader of the processes that hold this very socket
+    process_name: str = ""
 
     @property
     def is_crowded(self) -> bool:
@@ -85,8 +105,10 @@ class Endpoint:
         """What tells this socket from its successor on the same address, "" if nothing does."""
         return self.cookie or (f"inode:{self.inode}" if self.inode else "")
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"scope": self.scope.value}
+    @property
+    def facts(self) -> tuple[Any, ...]:
+        """What is worth recording. The fill of a queue moves all the time; crowded is news."""
+        return (*self._replace(backlog=0), self.is_crowded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +121,18 @@ class Owner:
     cmdline: str = ""  # secrets already redacted
     exe: str = ""
     user: str = ""
-    unit: str = ""  # systemd unit
+    exe_is_deleted: bool = False  # the file that it runs has been replaced or removed since
+    started_at: datetime | None = None
+    role: Role = Role.SERVER
+    unit: str = ""  # the systemd service it belongs to
+    socket_unit: str = ""  # the systemd socket that activates that service
     container: str = ""  # container id
+    container_name: str = ""
+    image: str = ""
+    compose_service: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listener:
     """One (protocol, port) with all its endpoints and its owner."""
 
@@ -112,6 +141,7 @@ class Listener:
     endpoints: tuple[Endpoint, ...]
     owner: Owner
     is_client: bool = False  # an unconnected UDP socket on an ephemeral port
+    well_known: str = ""  # what this machine's /etc/services calls the port: a hint, no owner
 
     @property
     def key(self) -> tuple[str, int]:
@@ -122,31 +152,43 @@ class Listener:
         """The widest of its endpoints."""
         return max((each.scope for each in self.endpoints), key=lambda scope: scope.width)
 
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Sixteen bytes that change when a fact worth recording changes."""
+        ends = [each.facts for each in self.endpoints]
+        facts = (self.key, ends, self.owner, self.is_client, self.well_known)
+        return blake2b(repr(facts).encode(), digest_size=16).digest()
+
     def as_json(self) -> dict[str, Any]:
+        """Return the listener as JSON-ready values."""
         owner = asdict(self.owner)
+        started_at = owner.pop("started_at")
         return {
             "protocol": self.protocol,
             "port": self.port,
+            "well_known": self.well_known,
             "owner_state": owner.pop("state"),
             **owner,
+            "process_started_at": started_at and started_at.isoformat(),
             "scope": self.scope,
             "is_client": self.is_client,
-            "endpoints": [each.as_json() for each in self.endpoints],
+            "endpoints": [each._asdict() for each in self.endpoints],
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """One look at one host."""
 
     host_id: str
     taken_at: datetime
     verdict: Verdict
-    reason: str = ""  # why the verdict is not complete, as a sentence
+    reason: str = ""  # what limits this look, as a sentence
     listeners: tuple[Listener, ...] = ()
     machine_id: str = ""  # "" for saved output of an unknown machine
     boot_id: str = ""
     booted_at: datetime | None = None
+    uptime: float = 0  # seconds since boot, suspend included; no clock can set it; 0: not told
     source: str = "ss"
     tool_version: str = ""
     owners_seen: OwnersSeen = OwnersSeen.ALL
@@ -155,26 +197,12 @@ class Sweep:
     duration: float = 0  # seconds the look took
     skipped: int = 0  # rows that list no port: other protocols, port 0
 
+    @cached_property
     def digest(self) -> str:
-        """
-        Return a digest that changes when a fact worth recording changes.
-
-        The fill of an accept queue moves all the time; only whether it is crowded counts.
-        """
-        facts = [
-            [
-                each.key,
-                each.is_client,
-                asdict(each.owner),
-                [
-                    [end.address, end.device, end.identity, end.limit, end.is_crowded]
-                    for end in each.endpoints
-                ],
-            ]
-            for each in self.listeners
-        ]
-        text = json.dumps([self.verdict, self.owners_seen, facts], separators=(",", ":"))
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        """Sixteen bytes in hex that change when a fact worth recording changes."""
+        told = repr((self.verdict, self.reason, self.owners_seen, self.owners_reason)).encode()
+        facts = b"".join([each.fingerprint for each in self.listeners])
+        return blake2b(told + facts, digest_size=16).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
         """Return the sweep as JSON-ready values, the form in which it travels."""
@@ -184,6 +212,7 @@ class Sweep:
             "boot_id": self.boot_id,
             "booted_at": self.booted_at and self.booted_at.isoformat(),
             "taken_at": self.taken_at.isoformat(),
+            "uptime": self.uptime,
             "source": self.source,
             "tool_version": self.tool_version,
             "owners_seen": self.owners_seen,
