@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=21, help="how often each thing is measured")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
     if not arguments.inside:
         enter_namespaces(arguments.rounds)
     with tempfile.TemporaryDirectory() as folder:
