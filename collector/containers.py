@@ -32,7 +32,7 @@ DOCKER = "/containers/json"
 # The same of podman's own API, which tells ranges of ports and pods; Docker's shape, as podman
 # fills it, has the first port of a range alone.
 PODMAN = "/v4.0.0/libpod/containers/json"
-PODMAN_SINCE = 4  # before, it answered in another shape, and spelled ranges out in Docker's
+PODMAN_SINCE = 4  # before, its own API told ports in another shape
 
 LIMIT = 8 * 1024 * 1024  # bytes of an answer; a thousand containers are two million
 MOST_PORTS = 200_000  # of one engine, over all addresses; nobody publishes more
