@@ -17,6 +17,17 @@ def unit_of(path: str) -> str:
     return found[-1][:255] if found else ""
 
 
+def socket_unit_of(path: str) -> str:
+    """
+    Return the systemd socket unit that opened a socket which lies in this control group.
+
+    >>> socket_unit_of("/system.slice/system-cups.slice/cups.socket")
+    'cups.socket'
+    """
+    name = path.rpartition("/")[2]
+    return name[:255] if name.endswith(".socket") else ""
+
+
 def container_of(path: str) -> str:
     """
     Return the short id of the innermost container: docker, podman, containerd and cri-o alike.

@@ -8,18 +8,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from collector import succession
 from collector.models import PortEvent, PortRuntime
-from collector.sweep import Endpoint, Listener, OwnerState, Sweep, Verdict
+from collector.sweep import Listener, OwnerState, Sweep, Verdict
 
 Type, Cause, State = PortEvent.Type, PortEvent.Cause, PortRuntime.State
 
-TELLING = ("process_name", "cmdline", "exe", "user", "unit", "container", "current_pid", "scope")
+TELLING = (
+    "process_name",
+    "cmdline",
+    "exe",
+    "user",
+    "unit",
+    "container",
+    "container_name",
+    "image",
+    "current_pid",
+    "scope",
+)
 
 
 @dataclass(slots=True)
 class History:
     """
-    What one sweep of a host adds: rows to create, rows to update, and the events of both.
+    What one sweep of a host adds: rows to write, and their events.
 
     Transitions count towards flapping only when the `cause` is that they were observed.
     """
@@ -28,21 +40,21 @@ class History:
     cause: Cause
     unsettled: str  # the cause that still holds for rows not seen since `since`, "" if none
     since: datetime | None
+    is_settling: bool  # whether those rows may still return before they count as gone
     last_sweep_at: datetime | None  # when a port that is missing now was last seen
     heartbeat: bool  # whether ports that simply stayed are recorded as alive
-    created: list[PortRuntime] = field(default_factory=list)
-    updated: list[PortRuntime] = field(default_factory=list)
+    written: list[PortRuntime] = field(default_factory=list)
     events: list[PortEvent] = field(default_factory=list)
     is_pending: bool = False  # whether an owner has still to be found at the next look
 
-    def compare(self, rows: Iterable[PortRuntime]) -> None:
-        """Hold every recorded row of the host against the sweep; only a complete one removes."""
+    def compare(self, rows: Iterable[PortRuntime], listeners: Iterable[Listener]) -> None:
+        """Hold rows of the host against the listeners of the same keys; see the verdicts."""
         known = {row.key: row for row in rows}
-        for listener in self.sweep.listeners:
+        for listener in listeners:
             row = known.pop(listener.key, None)
             facts = _facts(listener)
             cause = self._cause_of(row)
-            if row is None or not row.is_active or _is_other_socket(row, facts):
+            if row is None or not row.is_active or succession.is_other_socket(row, facts):
                 self._wait_for_owner(facts)
             if row is None:
                 self._create(listener, facts, cause)
@@ -52,17 +64,20 @@ class History:
                 self._return(row, facts, cause)
         if self.sweep.verdict == Verdict.COMPLETE:
             for row in known.values():
-                if row.is_active:
+                if row.is_active and not (self.is_settling and self._is_unsettled(row)):
                     self._disappear(row, self._cause_of(row))
-
-    def _cause_of(self, row: PortRuntime | None) -> str:
-        """Say how what happens to a row came about: a partial look leaves some rows unsettled."""
-        if self.cause == Cause.OBSERVED and self.unsettled:
-            return self.unsettled if row is None or row.last_seen_at < self.since else self.cause
-        return self.cause
 
     def count(self, event_type: str) -> int:
         return sum(event.event_type == event_type for event in self.events)
+
+    def _is_unsettled(self, row: PortRuntime | None) -> bool:
+        return row is None or self.since is None or row.last_seen_at < self.since
+
+    def _cause_of(self, row: PortRuntime | None) -> str:
+        """Say how what happens to a row came about: some looks leave rows unsettled."""
+        if self.cause == Cause.OBSERVED and self.unsettled and self._is_unsettled(row):
+            return self.unsettled
+        return self.cause
 
     def _wait_for_owner(self, facts: dict) -> None:
         """Blame nobody yet for a new socket without owner: it may end as we look (N32)."""
@@ -81,7 +96,7 @@ class History:
             active_since=now,
             **facts,
         )
-        self.created.append(row)
+        self.written.append(row)
         self._record(row, Type.APPEARED, cause)
 
     def _return(self, row: PortRuntime, facts: dict, cause: str) -> None:
@@ -93,16 +108,16 @@ class History:
     def _stay(self, row: PortRuntime, facts: dict, cause: str) -> None:
         """Carry an active port on: unchanged, changed, re-bound, or resumed by a reboot."""
         rebooted = cause == Cause.BOOT
-        is_other_socket = _is_other_socket(row, facts)
-        rebound = not rebooted and (is_other_socket or _is_other_owner(row, facts))
+        is_other_socket = succession.is_other_socket(row, facts)
+        news = succession.news(row, facts)
         changed = {name for name, value in facts.items() if getattr(row, name) != value}
-        changes = {name: [getattr(row, name), facts[name]] for name in TELLING if name in changed}
+        telling = {name: [getattr(row, name), facts[name]] for name in TELLING if name in changed}
         if rebooted or is_other_socket:
             row.active_since = self.sweep.taken_at
         if rebooted or changed:
             self._update(row, facts)
-        if rebound:
-            self._record(row, Type.REBOUND, cause, changes)
+        if news is not None and not rebooted:
+            self._record(row, Type.REBOUND, cause, telling | news)
         elif self.heartbeat:
             self._record(row, Type.ALIVE, Cause.OBSERVED)
 
@@ -111,14 +126,14 @@ class History:
         row.last_disappeared_at = self.sweep.taken_at
         if self.last_sweep_at:
             row.last_seen_at = max(row.last_seen_at, self.last_sweep_at)
-        self.updated.append(row)
+        self.written.append(row)
         self._record(row, Type.DISAPPEARED, cause)
 
     def _update(self, row: PortRuntime, facts: dict) -> None:
         for name, value in facts.items():
             setattr(row, name, value)
-        row.last_seen_at = self.sweep.taken_at
-        self.updated.append(row)
+        row.last_seen_at = max(row.last_seen_at, self.sweep.taken_at)
+        self.written.append(row)
 
     def _record(
         self, row: PortRuntime, event_type: str, cause: str, changes: dict | None = None
@@ -140,21 +155,6 @@ class History:
         )
 
 
-def _is_other_socket(row: PortRuntime, facts: dict) -> bool:
-    """Tell whether no socket of a port survived: its service was restarted between two looks."""
-    before, now = (
-        {Endpoint(**end).identity for end in ends} for ends in (row.endpoints, facts["endpoints"])
-    )
-    return all(before) and all(now) and before.isdisjoint(now)
-
-
-def _is_other_owner(row: PortRuntime, facts: dict) -> bool:
-    """Tell whether the socket was handed to another program; another PID of it is no news."""
-    return row.owner_state == facts["owner_state"] == OwnerState.KNOWN and (
-        (row.exe, row.process_name) != (facts["exe"], facts["process_name"])
-    )
-
-
 def _facts(listener: Listener) -> dict:
     """Return a listener as the columns of its row."""
     owner = listener.owner
@@ -165,14 +165,15 @@ def _facts(listener: Listener) -> dict:
         "backlog": fullest.backlog,
         "backlog_limit": fullest.limit,
         "is_client": listener.is_client,
+        "well_known": listener.well_known,
         "owner_state": owner.state,
         "current_pid": owner.pids[0] if owner.pids else None,
         "pids": list(owner.pids),
         "process_name": owner.process_name,
+        "process_started_at": owner.started_at,
         "cmdline": owner.cmdline,
         "exe": owner.exe,
         "exe_is_deleted": owner.exe_is_deleted,
-        "process_started_at": owner.started_at,
         "user": owner.user,
         "role": owner.role,
         "unit": owner.unit,
@@ -181,5 +182,4 @@ def _facts(listener: Listener) -> dict:
         "container_name": owner.container_name,
         "image": owner.image,
         "compose_service": owner.compose_service,
-        "well_known": listener.well_known,
     }

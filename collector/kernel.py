@@ -66,21 +66,22 @@ CHOOSERS = [
 ]
 
 
-def listener(protocol: Protocol, port: int) -> str:
+def listener(protocol: Protocol, port: int, *, is_unheld: bool) -> str:
     """
     Return the feature of the kernel that listens on a port, "" if none is known to.
 
-    To be asked only about a socket that no process holds. Never raises.
+    To be asked only about a socket of which no holder was found; `is_unheld` says that every
+    process was looked into, so that there is none. Never raises.
     """
     if _exports(protocol, port):
         return "nfsd"
     for feature in FEATURES:
         if protocol in feature.protocols and port in feature.ports and _runs(feature):
             return feature.name
-    for name, thread, chosen, setting in CHOOSERS:
+    for name, thread, chosen, setting in CHOOSERS if is_unheld else ():
         if protocol is chosen and _may_choose(setting, port) and _has_thread(thread):
             return name
-    return _tunnel(port) if protocol is UDP else ""
+    return _tunnel(port, is_unheld=is_unheld) if protocol is UDP else ""
 
 
 def _read(path: str) -> bytes:
@@ -126,14 +127,14 @@ def _threads() -> Iterator[bytes]:
             yield head.partition(b"(")[2]
 
 
-def _tunnel(port: int) -> str:
+def _tunnel(port: int, *, is_unheld: bool) -> str:
     """Return the kind of the tunnel interface that receives on a UDP port, "" if there is none."""
     links = list(_links())
     for kind, data in links:
         if kind in PORT_KEYS and data.get(PORT_KEYS[kind]) == port:
             return kind
     # Netlink alone tells its port, and hardly any other socket is without a holder.
-    return "wireguard" if "wireguard" in [kind for kind, _ in links] else ""
+    return "wireguard" if is_unheld and "wireguard" in [kind for kind, _ in links] else ""
 
 
 def _links() -> Iterator[tuple[str, dict]]:

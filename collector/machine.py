@@ -5,6 +5,7 @@ import socket
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from time import CLOCK_BOOTTIME, clock_gettime
 
 import psutil
 
@@ -37,6 +38,11 @@ def booted_at() -> datetime | None:
         return datetime.fromtimestamp(psutil.boot_time(), UTC)
     except (OSError, RuntimeError, psutil.Error):  # a sandbox without /proc/stat
         return None
+
+
+def uptime() -> float:
+    """Return the seconds since boot, suspend included: a clock that nobody sets (N63)."""
+    return clock_gettime(CLOCK_BOOTTIME)
 
 
 def host_name() -> str:

@@ -231,6 +231,11 @@ class PortEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.event_type} {self.timestamp:%F %T}"
 
+    @property
+    def is_takeover(self) -> bool:
+        """Whether another program has the port now."""
+        return "program" in self.changes
+
 
 class Coverage(models.Model):
     """
@@ -245,7 +250,8 @@ class Coverage(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
     sweeps = models.PositiveIntegerField(default=1)
-    failures = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0, help_text="Looks that were not believed.")
+    last_failure = models.TextField(blank=True, help_text="Why the last of them was not.")
 
     class Meta:
         ordering = ["-started_at"]

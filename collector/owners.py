@@ -1,62 +1,108 @@
-"""Who holds a socket: the processes behind the names and PIDs that `ss` only hints at."""
+"""Who owns a port: the program behind the processes that hold its sockets."""
 
 import os
-import pwd
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from datetime import datetime, timedelta
 
-import psutil
-
-from collector import cgroup
-from collector.redact import redact
+from collector import cgroup, containers, kernel, process, roles, units
+from collector.containers import Containers
+from collector.process import Process
 from collector.ss import Socket
-from collector.sweep import Owner, OwnersSeen, OwnerState
+from collector.sweep import Owner, OwnersSeen, OwnerState, Protocol
 from collector.text import safe
 
-INIT_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO, include/linux/proc_ns.h
+INVISIBLE = {OwnerState.NOT_PERMITTED, OwnerState.OUTSIDE_VIEW}
 
 
-@dataclass(frozen=True, slots=True)
-class Owners:
-    """The owner of each group of sockets, and whether all could be seen."""
+@dataclass(slots=True)
+class Outside:
+    """What others know of the ports of this machine, asked at most once, and only if need be."""
 
-    found: tuple[Owner, ...]
-    seen: OwnersSeen
-    reason: str = ""
+    _containers: Containers | None = None
+    _units: Mapping[tuple[Protocol, int], units.SocketUnit] | None = None
+
+    @property
+    def containers(self) -> Containers:
+        if self._containers is None:
+            self._containers = containers.running()
+        return self._containers
+
+    @property
+    def units(self) -> Mapping[tuple[Protocol, int], units.SocketUnit]:
+        if self._units is None:
+            self._units = units.sockets()
+        return self._units
 
 
-def resolve(groups: Iterable[Collection[Socket]]) -> Owners:
+def leader_of(holders: Collection[Process]) -> Process | None:
     """
-    Find the owner of each group of sockets on this machine.
+    Return the process that speaks for all that share a socket.
 
-    A PID that `ss` names is believed only when that process holds the very socket
-    (N23, N34), so neither a forged name nor a reused PID can take a port over.
-    Sockets that `ss` could not attribute are looked for once more, since it lists
-    processes before sockets and misses whoever came in between (N32).
+    That is the ancestor of the others, the master of a forking server (N17); of several, the
+    one that started first. systemd, which keeps what it hands to a service, speaks for
+    nobody but itself (N46).
     """
-    groups = list(groups)
-    pids = {each.inode: _verified(each) for group in groups for each in group if each.inode}
-    lost = {inode for inode, found in pids.items() if not found}
-    truncated = {each.inode for group in groups for each in group if each.users_truncated}
-    late, hidden = _holders(lost | truncated)
-    for inode, found in late.items():
-        pids[inode] |= found
-
-    missing = OwnerState.UNKNOWN
-    if hidden:
-        missing = OwnerState.NOT_PERMITTED
-    elif _is_in_pid_namespace():
-        missing = OwnerState.OUTSIDE_VIEW
-    owners = [
-        _owner(group, set().union(*(pids.get(each.inode, set()) for each in group)), missing)
-        for group in groups
-    ]
-    return Owners(tuple(owners), *_visibility(owners, _excuse(hidden)))
+    services = [each for each in holders if not each.is_systemd] or holders
+    pids = {each.pid for each in services}
+    heads = [each for each in services if each.parent not in pids]
+    return min(heads or services, key=lambda each: (each.started, each.pid), default=None)
 
 
-def recorded(groups: Iterable[Collection[Socket]], *, with_users: bool) -> Owners:
+def owner_of(
+    group: Collection[Socket],
+    holders: Collection[Process],
+    *,
+    booted_at: datetime | None,
+    missing: OwnerState,
+    outside: Outside,
+) -> Owner:
+    """
+    Return the owner of the sockets of one port.
+
+    `missing` is what it means on this machine that no holder was found.
+    """
+    leader = leader_of(holders)
+    if leader is None:
+        return _without_process(group, missing)
+    first = next(iter(group))
+    place = _place([leader.cgroup] if leader.cgroup else (each.cgroup for each in group))
+    # A user's manager is not asked for its units; the socket's own control group names one.
+    socket_unit = next(filter(None, (cgroup.socket_unit_of(each.cgroup) for each in group)), "")
+    unit = place["unit"]
+    if any(each.is_systemd for each in holders):
+        known = outside.units.get((first.protocol, first.port))
+        socket_unit, unit = (known.name, known.service) if known else (socket_unit, "")
+    container = None
+    if may_be_proxy := containers.is_proxy(leader.name, leader.exe):
+        addresses = {each.address for each in group}
+        container = outside.containers.publishing(first.protocol, first.port, addresses)
+    if not container and place["container"]:
+        container = outside.containers.with_id(place["container"])
+    # An engine also listens for itself: dockerd for its own API.
+    is_proxy = may_be_proxy and (container is not None or not leader.name.startswith("dockerd"))
+    return Owner(
+        OwnerState.KNOWN,
+        (leader.pid, *sorted({each.pid for each in holders} - {leader.pid})),
+        leader.name,
+        leader.cmdline,
+        leader.exe,
+        leader.user,
+        leader.exe_is_deleted,
+        booted_at and booted_at + timedelta(seconds=leader.started),
+        roles.role_of(
+            leader.name, leader.exe, leader.cmdline, is_proxy=is_proxy, socket_unit=socket_unit
+        ),
+        unit,
+        socket_unit,
+        container.id if container else place["container"],
+        container.name if container else "",
+        container.image if container else "",
+        container.compose_service if container else "",
+    )
+
+
+def recorded(groups: Iterable[Collection[Socket]], *, with_users: bool) -> list[Owner]:
     """
     Return the owners that saved output names; there is no process left to ask.
 
@@ -66,134 +112,38 @@ def recorded(groups: Iterable[Collection[Socket]], *, with_users: bool) -> Owner
     owners = []
     for group in groups:
         names = {user.pid: user.name for each in group for user in each.users}
+        place = {"user": _user(group, str)} | _place(each.cgroup for each in group)
         if names:
             pids = tuple(sorted(names))
             name = safe(names[pids[0]], 255)
-            owners.append(Owner(OwnerState.KNOWN, pids, name, **_place(group, str)))
+            owners.append(Owner(OwnerState.KNOWN, pids, name, **place))
         else:
-            owners.append(Owner(_without_process(group, missing), **_place(group, str)))
-    why = "ss did not name them" if with_users else "it was saved without privileges"
-    return Owners(tuple(owners), *_visibility(owners, why))
+            state = OwnerState.KERNEL if _has_no_inode(group) else missing
+            owners.append(Owner(state, **place))
+    return owners
 
 
-def _verified(socket: Socket) -> set[int]:
-    target = f"socket:[{socket.inode}]"
-    return {user.pid for user in socket.users if _link(f"/proc/{user.pid}/fd/{user.fd}") == target}
-
-
-def _link(path: str) -> str:
-    try:
-        return os.readlink(path)  # noqa: PTH115  # the target is no path: "socket:[123]"
-    except OSError:  # the process has ended, closed the file or is not ours to look into
-        return ""
-
-
-def _holders(inodes: Collection[int]) -> tuple[dict[int, set[int]], int]:
-    """Return the PIDs that hold these sockets, and how many processes could not be looked into."""
-    found: dict[int, set[int]] = {}
-    hidden = 0
-    wanted = {f"socket:[{inode}]": inode for inode in inodes}
-    for pid in psutil.pids() if wanted else ():
-        try:
-            targets = _files(pid)
-        except PermissionError:  # a security module may forbid it even to root
-            hidden += 1
-        else:
-            for target in targets & wanted.keys():
-                found.setdefault(wanted[target], set()).add(pid)
-    return found, hidden
-
-
-def _files(pid: int) -> set[str]:
-    """Return what the open files of a process are. Raises PermissionError."""
-    targets = set()
-    try:
-        files = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208  # names, no paths
-    except FileNotFoundError:  # it has just ended
-        files = []
-    for file in files:
-        with suppress(FileNotFoundError):  # it has just closed this one
-            targets.add(os.readlink(f"/proc/{pid}/fd/{file}"))  # noqa: PTH115  # "socket:[1]"
-    return targets
-
-
-@cache
-def _is_in_pid_namespace() -> bool:
-    return _link("/proc/self/ns/pid") != INIT_PID_NAMESPACE
-
-
-def _owner(group: Collection[Socket], pids: Collection[int], missing: OwnerState) -> Owner:
-    leader = _leader(pids)
-    if leader is None:
-        return Owner(_without_process(group, missing), **_place(group))
-    with leader.oneshot():
-        return Owner(
-            OwnerState.KNOWN,
-            (leader.pid, *sorted(set(pids) - {leader.pid})),
-            process_name=safe(_ask(leader.name), 255),
-            cmdline=redact(_ask(leader.cmdline) or []),
-            exe=safe(_ask(leader.exe), 4096),
-            **_place(group) | {"user": safe(_ask(leader.username), 255)},
-        )
-
-
-def _leader(pids: Iterable[int]) -> psutil.Process | None:
-    """Return the process that started first: the master of a forking server (N17)."""
-    alive = []
-    for pid in pids:
-        try:
-            process = psutil.Process(pid)
-            alive.append((process.create_time(), pid, process))
-        except psutil.Error:  # it ended since: the next sweep will see what became of its socket
-            continue
-    return min(alive)[2] if alive else None
-
-
-def _ask(question):
-    try:
-        return question()
-    except (psutil.Error, OSError):
-        return ""
-
-
-def _without_process(group: Collection[Socket], missing: OwnerState) -> OwnerState:
-    # A socket that no process ever opened has no inode: NFS, WireGuard (N45).
-    told = [each for each in group if each.cookie]
-    return OwnerState.KERNEL if told and not any(each.inode for each in told) else missing
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def _place(group: Collection[Socket], name: Callable[[int], str] = _user) -> dict[str, str]:
-    """Return what the sockets themselves say of their owner: user, unit, container."""
-    paths = [each.cgroup for each in group if each.cgroup]
-    uids = [each.uid for each in group if each.uid is not None]
-    return {
-        "user": name(uids[0]) if uids else "",
-        "unit": next(filter(None, map(cgroup.unit_of, paths)), ""),
-        "container": next(filter(None, map(cgroup.container_of, paths)), ""),
-    }
-
-
-def _visibility(owners: Collection[Owner], why: str) -> tuple[OwnersSeen, str]:
-    invisible = {OwnerState.NOT_PERMITTED, OwnerState.OUTSIDE_VIEW}
-    blind = sum(each.state in invisible for each in owners)
+def visibility(owners: Collection[Owner], why: str) -> tuple[OwnersSeen, str]:
+    """Say whether all owners could be seen, and if not, why not."""
+    blind = sum(each.state in INVISIBLE for each in owners)
     if not blind:
         return OwnersSeen.ALL, ""
     seen = OwnersSeen.NONE if blind == len(owners) else OwnersSeen.SOME
     return seen, f"The owners of {blind} of {len(owners)} ports can't be seen: {why}."
 
 
-def _excuse(hidden: int) -> str:
-    """Say why owners can't be seen on this machine, and what would help."""
+def missing_state(hidden: Collection[int]) -> OwnerState:
+    """Say what it means on this machine that nobody was found to hold a socket."""
+    if hidden:
+        return OwnerState.NOT_PERMITTED
+    return OwnerState.OUTSIDE_VIEW if process.is_in_pid_namespace() else OwnerState.UNKNOWN
+
+
+def excuse(hidden: Collection[int]) -> str:
+    """Say why owners can't be seen on this machine, and what would help (N29, N30, N31)."""
     if not hidden:
         return "their processes live outside the collector's PID namespace"
-    processes = "1 process" if hidden == 1 else f"{hidden} processes"
+    processes = "1 process" if len(hidden) == 1 else f"{len(hidden)} processes"
     if os.geteuid():
         return (
             f"{processes} may not be looked into; run the collector as root, or with "
@@ -203,3 +153,31 @@ def _excuse(hidden: int) -> str:
         f"{processes} may not be looked into even by root; the kernel's security policy or "
         "a container's limits forbid it"
     )
+
+
+def _without_process(group: Collection[Socket], missing: OwnerState) -> Owner:
+    first = next(iter(group))
+    is_unheld = missing is OwnerState.UNKNOWN
+    name = kernel.listener(first.protocol, first.port, is_unheld=is_unheld)
+    if name or _has_no_inode(group):
+        return Owner(OwnerState.KERNEL, process_name=name)
+    return Owner(missing, user=_user(group), **_place(each.cgroup for each in group))
+
+
+def _has_no_inode(group: Collection[Socket]) -> bool:
+    """Tell a socket that no process ever opened (N45)."""
+    told = [each for each in group if each.cookie]
+    return bool(told) and not any(each.inode for each in told)
+
+
+def _user(group: Collection[Socket], name: Callable[[int], str] = process.user) -> str:
+    return next((name(each.uid) for each in group if each.uid is not None), "")
+
+
+def _place(cgroups: Iterable[str]) -> dict[str, str]:
+    """Return unit and container, by the first control group that tells."""
+    paths = [path for path in cgroups if path]
+    return {
+        "unit": next(filter(None, map(cgroup.unit_of, paths)), ""),
+        "container": next(filter(None, map(cgroup.container_of, paths)), ""),
+    }

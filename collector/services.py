@@ -2,23 +2,24 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
 
-from collector import history, look
-from collector.models import Coverage, Host, PortEvent, PortRuntime
-from collector.sweep import HOST_ID, Sweep, Verdict, servers
+from collector import bulk, reader, timekeeping
+from collector.history import History
+from collector.look import Watch
+from collector.models import Coverage, Host, HostEvent, PortEvent, PortRuntime
+from collector.sweep import HOST_ID, Listener, Sweep, Verdict, changes, servers
 
 logger = logging.getLogger(__name__)
 
-USUAL_INTERVAL = 15  # seconds; what a host without a schedule of its own is measured by
-MISSED_SWEEPS = 3  # so many intervals without a look are a gap in its coverage
 PRUNED_AT_ONCE = 5_000  # events
 FEW_PORTS = 5  # below this many ports, half of them may well go at once
+FEW_CHANGES = 500  # up to so many, only their rows are read
 
 Cause = PortEvent.Cause
 
@@ -38,7 +39,8 @@ class Outcome:
     rebound: int = 0
 
 
-def collect(
+def collect(  # noqa: PLR0913  # a look has as many settings, and only doors read settings
+    watch: Watch,
     host_id: str,
     *,
     clock: Callable[[], datetime],
@@ -49,20 +51,23 @@ def collect(
     """
     Look at this machine and record what was seen. All but the clock are seconds.
 
-    A look that is too poor to be true is repeated at once: two agreeing readings are
-    believed. Raises SweepRefusedError.
+    A look that is too poor to be true is repeated at once, in full: two agreeing readings are
+    believed, unless psutil sees more. Raises SweepRefusedError.
     """
-    first = look.at_this_machine(host_id, at=clock(), timeout=timeout, interval=interval)
-    outcome = reconcile(first, alive_every=alive_every)
+    before = watch.last
+    first = watch.look(host_id, at=clock(), timeout=timeout, interval=interval)
+    outcome = reconcile(first, alive_every=alive_every, before=before)
     if outcome.sweep.verdict == Verdict.SUSPECT:
-        again = look.at_this_machine(host_id, at=clock(), timeout=timeout, interval=interval)
-        agree = (first.verdict, servers(first.listeners)) == (
-            again.verdict,
-            servers(again.listeners),
+        watch.forget()
+        again = watch.look(host_id, at=clock(), timeout=timeout, interval=interval)
+        is_confirmed = (
+            first.verdict == again.verdict
+            and servers(first.listeners) == servers(again.listeners)
+            and not reader.misses({each.key for each in again.listeners})
         )
-        outcome = reconcile(again, alive_every=alive_every, confirmed=agree)
+        outcome = reconcile(again, alive_every=alive_every, confirmed=is_confirmed)
     if outcome.dropped:
-        logger.warning("A newer look at %s is recorded. Was the clock set back?", host_id)
+        logger.warning("A newer look at %s is recorded already.", host_id)
     elif outcome.sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
         logger.warning(
             "The look at %s is %s: %s", host_id, outcome.sweep.verdict, outcome.sweep.reason
@@ -70,13 +75,20 @@ def collect(
     return outcome
 
 
-def reconcile(sweep: Sweep, *, alive_every: float = 3600, confirmed: bool = False) -> Outcome:
+def reconcile(
+    sweep: Sweep,
+    *,
+    alive_every: float = 3600,
+    confirmed: bool = False,
+    before: Sweep | None = None,
+) -> Outcome:
     """
     Record a sweep: create what is new, update what changed, mark what has gone.
 
     Nothing is ever deleted, and nothing disappears but by a complete sweep. `confirmed` says
-    that a second reading agreed with a suspect one. An unchanged sweep costs two UPDATEs;
-    a sweep not newer than the last look is dropped. Raises SweepRefusedError when
+    that a second reading agreed with a suspect one. `before` is the look that preceded this
+    one; if it is what is recorded, only the rows that differ from it are read. An unchanged
+    sweep costs one UPDATE; a late or repeated one is dropped. Raises SweepRefusedError when
     the sweep is not of its host; the host then keeps why.
     """
     if confirmed and sweep.verdict == Verdict.SUSPECT:
@@ -89,14 +101,17 @@ def reconcile(sweep: Sweep, *, alive_every: float = 3600, confirmed: bool = Fals
     believed = sweep.verdict in {Verdict.COMPLETE, Verdict.PARTIAL}
     if sweep.source == "file" and not believed and not Host.objects.filter(pk=sweep.host_id):
         return Outcome(sweep)  # a typing mistake makes no host
+    if sweep.verdict == Verdict.COMPLETE and _extend(sweep, alive_every):
+        return Outcome(sweep)
     try:
         with transaction.atomic():
-            if sweep.verdict == Verdict.COMPLETE and _extend(sweep, alive_every):
-                return Outcome(sweep)
-            host = _lock(sweep)
-            if host is None:
+            host, is_new = _lock(sweep)
+            dated = sweep if is_new else timekeeping.dated(sweep, host)
+            if dated is None:
                 return Outcome(sweep, dropped=True)
-            return _record(host, sweep, alive_every, confirmed=confirmed)
+            if dated is not sweep:
+                _tell_clock(host, sweep)
+            return _record(host, dated, alive_every, confirmed=confirmed, before=before)
     except SweepRefusedError as exc:
         if sweep.source == "file":
             raise  # whoever handed it over is told; it is nobody else's concern
@@ -124,34 +139,36 @@ def prune(moment: datetime) -> int:
 
 
 def _extend(sweep: Sweep, alive_every: float) -> bool:
-    """Note that nothing changed since the last look, if so: one conditional UPDATE tells."""
-    unchanged = Host.objects.filter(
-        host_id=sweep.host_id,
-        machine_id=sweep.machine_id,
-        boot_id=sweep.boot_id,
-        source=sweep.source,
-        sweep_interval=sweep.interval,
-        verdict=Verdict.COMPLETE,
-        digest=sweep.digest,
-        last_look_at__lt=sweep.taken_at,
-        last_look_at__gte=sweep.taken_at - _patience(sweep.interval),
-        last_alive_at__gt=sweep.taken_at - timedelta(seconds=alive_every),
-    ).update(
-        last_look_at=sweep.taken_at,
-        last_sweep_at=sweep.taken_at,
-        uptime=sweep.uptime,
-        duration=sweep.duration,
-        unchanged_sweeps=F("unchanged_sweeps") + 1,
+    """
+    Note that nothing changed since the last look, if so: one conditional UPDATE tells.
+
+    It writes a single page of the database, whatever the number of ports: the open stretch of
+    coverage is extended by `Host.last_sweep_at`, as the last sight of every active port is.
+    """
+    return bool(
+        Host.objects.filter(
+            host_id=sweep.host_id,
+            machine_id=sweep.machine_id,
+            boot_id=sweep.boot_id,
+            source=sweep.source,
+            sweep_interval=sweep.interval,
+            verdict=Verdict.COMPLETE,
+            digest=sweep.digest,
+            last_look_at__lt=sweep.taken_at,
+            last_look_at__gte=sweep.taken_at - timekeeping.patience(sweep.interval),
+            last_alive_at__gt=sweep.taken_at - timedelta(seconds=alive_every),
+        ).update(
+            last_look_at=sweep.taken_at,
+            last_sweep_at=sweep.taken_at,
+            uptime=sweep.uptime,
+            duration=sweep.duration,
+            unchanged_sweeps=F("unchanged_sweeps") + 1,
+        )
     )
-    return bool(unchanged)
 
 
-def _patience(interval: float) -> timedelta:
-    return timedelta(seconds=MISSED_SWEEPS * (interval or USUAL_INTERVAL))
-
-
-def _lock(sweep: Sweep) -> Host | None:
-    """Return the host, locked and made if need be, or None if the sweep comes too late."""
+def _lock(sweep: Sweep) -> tuple[Host, bool]:
+    """Return the host, locked, and whether it had to be made. Raises SweepRefusedError."""
     host, created = Host.objects.select_for_update().get_or_create(
         host_id=sweep.host_id,
         defaults={
@@ -162,8 +179,6 @@ def _lock(sweep: Sweep) -> Host | None:
             "owners_seen": sweep.owners_seen,
         },
     )
-    if created:
-        return host
     told = {host.machine_id, sweep.machine_id} - {""}
     if len(told) > 1:
         raise SweepRefusedError(
@@ -175,51 +190,52 @@ def _lock(sweep: Sweep) -> Host | None:
             f"Host {sweep.host_id!r} is known by {host.source}, not by {sweep.source}: saved "
             "output and live looks can't share a name. Choose another host name."
         )
-    return None if sweep.taken_at <= host.last_look_at else host
+    return host, created
 
 
-def _record(host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool) -> Outcome:
-    coverage = Coverage.objects.filter(host=host).first()
+def _record(
+    host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool, before: Sweep | None
+) -> Outcome:
+    coverage = host.coverage.first()
+    if sweep.verdict == Verdict.COMPLETE and (host.source, sweep.source) == ("ss", "psutil"):
+        # It may see less than ss did: what it adds is true, what it misses is not gone for sure.
+        sweep = replace(sweep, verdict=Verdict.PARTIAL)
     if sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
         return _disbelieve(host, coverage, sweep)
 
-    rows = list(PortRuntime.objects.filter(host=host))
-    doubt = "" if confirmed or sweep.verdict == Verdict.PARTIAL else _doubt(rows, sweep)
-    if doubt:
-        return _disbelieve(host, coverage, replace(sweep, verdict=Verdict.SUSPECT, reason=doubt))
-
-    complete = sweep.verdict == Verdict.COMPLETE
-    cause = _cause(host, coverage, sweep)
+    cause = timekeeping.cause(sweep, host, coverage)
+    is_settling = timekeeping.is_settling(sweep) and Cause.BOOT in {cause, host.unsettled}
     alive = _is_due(host.last_alive_at, sweep.taken_at, alive_every)
-    what = history.History(
+    is_steady = cause == Cause.OBSERVED and not host.unsettled and not alive
+    known = before if is_steady and before and before.digest == host.digest else None
+    rows, listeners, active = _concerned(host, sweep, known)
+    if sweep.verdict == Verdict.COMPLETE and not confirmed and not is_settling:
+        doubt = _doubt(active, sweep)
+        if doubt:
+            return _disbelieve(
+                host, coverage, replace(sweep, verdict=Verdict.SUSPECT, reason=doubt)
+            )
+
+    what = History(
         sweep,
         cause,
         unsettled=host.unsettled,
-        since=coverage and coverage.started_at,
+        since=coverage.started_at if coverage and cause == Cause.OBSERVED else sweep.taken_at,
+        is_settling=is_settling,
         last_sweep_at=host.last_sweep_at,
         heartbeat=alive,
     )
-    what.compare(rows)
-    _write(what)
-    if coverage and cause == Cause.OBSERVED:
-        coverage.ended_at = sweep.taken_at
-        coverage.sweeps += host.unchanged_sweeps + 1
-        coverage.save(update_fields=["ended_at", "sweeps"])
-    else:
-        Coverage.objects.create(
-            host=host,
-            boot_id=sweep.boot_id,
-            started_at=sweep.taken_at,
-            ended_at=sweep.taken_at,
-        )
-        host.watched_since = sweep.taken_at
-    host.unchanged_sweeps = 0
+    what.compare(rows, listeners)
+    bulk.upsert(what.written, unique=("host", "protocol", "port"), keep=("first_seen_at",))
+    bulk.insert(what.events)
+    _cover(host, coverage, sweep, cause)
     _remember(host, sweep)
-    if complete:
+    if sweep.verdict == Verdict.COMPLETE:
         host.last_sweep_at = sweep.taken_at
-        host.unsettled = ""
-        # With an owner still to be found, the next look must not pass for an unchanged one.
-        host.digest = "" if what.is_pending else sweep.digest
+        host.source = sweep.source
+        host.unsettled = Cause.BOOT if is_settling else ""
+        # With something still to be found out, the next look must not pass for unchanged.
+        host.digest = "" if what.is_pending or is_settling else sweep.digest
     elif cause != Cause.OBSERVED:
         host.unsettled = cause
     if alive:
@@ -233,56 +249,96 @@ def _record(host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool) ->
     )
 
 
+def _concerned(
+    host: Host, sweep: Sweep, known: Sweep | None
+) -> tuple[list[PortRuntime], Iterable[Listener], set[tuple[str, int]]]:
+    """
+    Return the rows and listeners to be compared, and the keys of all servers that were active.
+
+    When the look that is `known` is what is recorded, only what differs from it is concerned.
+    """
+    rows = PortRuntime.objects.filter(host=host)
+    if known:
+        keys = changes(known, sweep)
+        if len(keys) <= FEW_CHANGES:
+            found = rows.filter(port__in={port for _, port in keys})
+            return (
+                [row for row in found if row.key in keys],
+                [each for each in sweep.listeners if each.key in keys],
+                servers(known.listeners),
+            )
+    found = list(rows)
+    active = {row.key for row in found if row.is_active and not row.is_client}
+    return found, sweep.listeners, active
+
+
+def _cover(host: Host, coverage: Coverage | None, sweep: Sweep, cause: Cause) -> None:
+    """Extend the stretch of coverage that the host is in, or begin another and say why."""
+    if coverage and cause == Cause.OBSERVED:
+        coverage.ended_at = sweep.taken_at
+        coverage.sweeps += host.unchanged_sweeps + 1
+        coverage.save(update_fields=["ended_at", "sweeps"])
+    else:
+        if coverage:
+            Coverage.objects.filter(pk=coverage.pk).update(
+                ended_at=coverage.until, sweeps=coverage.looks
+            )
+            _tell_break(host, coverage, sweep, cause)
+        host.watched_since = sweep.taken_at
+        Coverage.objects.create(
+            host=host,
+            boot_id=sweep.boot_id,
+            started_at=sweep.taken_at,
+            ended_at=sweep.taken_at,
+        )
+    host.unchanged_sweeps = 0
+
+
+def _tell_break(host: Host, coverage: Coverage, sweep: Sweep, cause: Cause) -> None:
+    since = f"Nobody had looked since {coverage.until:%F %T} UTC."
+    if cause == Cause.BOOT:
+        booted = f"Up since {sweep.booted_at:%F %T} UTC. " if sweep.booted_at else ""
+        host.events.create(
+            event_type=HostEvent.Type.REBOOTED, timestamp=sweep.taken_at, detail=booted + since
+        )
+    else:
+        host.events.create(
+            event_type=HostEvent.Type.UNWATCHED, timestamp=sweep.taken_at, detail=since
+        )
+
+
+def _tell_clock(host: Host, sweep: Sweep) -> None:
+    """Say once that a clock was set back, however many looks it takes to catch up."""
+    host.events.get_or_create(
+        event_type=HostEvent.Type.CLOCK_SET_BACK,
+        timestamp=host.last_look_at,
+        defaults={"detail": f"It said {sweep.taken_at:%F %T} UTC after that."},
+    )
+
+
 def _disbelieve(host: Host, coverage: Coverage | None, sweep: Sweep) -> Outcome:
     """Keep that a look failed, and why. The facts stay as they are."""
     host.verdict, host.reason = sweep.verdict, sweep.reason
-    host.last_look_at = sweep.taken_at
+    host.last_look_at, host.uptime = sweep.taken_at, sweep.uptime
     host.sweep_interval = sweep.interval
-    host.save(update_fields=["verdict", "reason", "last_look_at", "sweep_interval"])
-    if coverage and sweep.verdict == Verdict.FAILED:
-        Coverage.objects.filter(pk=coverage.pk).update(failures=F("failures") + 1)
+    host.save(update_fields=["verdict", "reason", "last_look_at", "uptime", "sweep_interval"])
+    if coverage:
+        Coverage.objects.filter(pk=coverage.pk).update(
+            failures=F("failures") + 1, last_failure=sweep.reason
+        )
     return Outcome(sweep)
 
 
-def _doubt(rows: list[PortRuntime], sweep: Sweep) -> str:
+def _doubt(active: set[tuple[str, int]], sweep: Sweep) -> str:
     """Say why a complete-looking sweep is hard to believe, "" if it isn't."""
-    active = {row.key for row in rows if row.is_active and not row.is_client}
     gone = len(active - servers(sweep.listeners))
     if len(active) >= FEW_PORTS and gone * 2 > len(active):
         return f"{gone} of {len(active)} ports are gone at once."
     return ""
 
 
-def _cause(host: Host, coverage: Coverage | None, sweep: Sweep) -> Cause:
-    """Say how what this sweep finds new has come about."""
-    if coverage is None:
-        return Cause.FIRST_SWEEP
-    if host.boot_id and sweep.boot_id and host.boot_id != sweep.boot_id:
-        return Cause.BOOT
-    # An interval that was just shortened does not turn the wait before into a gap.
-    if sweep.taken_at - coverage.ended_at > _patience(max(sweep.interval, host.sweep_interval)):
-        return Cause.GAP
-    return Cause.OBSERVED
-
-
 def _is_due(last: datetime | None, at: datetime, every: float) -> bool:
     return last is None or at - last >= timedelta(seconds=every)
-
-
-def _write(what: history.History) -> None:
-    PortRuntime.objects.bulk_create(what.created)
-    # An upsert by primary key: one statement a batch, where bulk_update builds a CASE per column.
-    PortRuntime.objects.bulk_create(
-        what.updated,
-        update_conflicts=True,
-        unique_fields=["pk"],
-        update_fields=[
-            each.name
-            for each in PortRuntime._meta.concrete_fields
-            if each.name not in {"id", "host", "protocol", "port", "first_seen_at"}
-        ],
-    )
-    PortEvent.objects.bulk_create(what.events)
 
 
 def _remember(host: Host, sweep: Sweep) -> None:
@@ -291,6 +347,6 @@ def _remember(host: Host, sweep: Sweep) -> None:
     host.boot_id, host.booted_at = sweep.boot_id, sweep.booted_at
     host.verdict, host.reason = sweep.verdict, sweep.reason
     host.owners_seen, host.owners_reason = sweep.owners_seen, sweep.owners_reason
-    host.source, host.tool_version = sweep.source, sweep.tool_version
+    host.tool_version, host.uptime = sweep.tool_version, sweep.uptime
     host.sweep_interval, host.duration = sweep.interval, sweep.duration
     host.last_look_at = sweep.taken_at

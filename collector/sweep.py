@@ -229,3 +229,15 @@ class Sweep:
 def servers(listeners: Iterable[Listener]) -> set[tuple[str, int]]:
     """Return the keys of all but the client sockets, which come and go as they like."""
     return {each.key for each in listeners if not each.is_client}
+
+
+def changes(before: Sweep, now: Sweep) -> set[tuple[str, int]]:
+    """Return the keys of the listeners that came, went or tell another fact."""
+    gone = {each.key: each for each in before.listeners}
+    changed = set()
+    for each in now.listeners:
+        known = gone.pop(each.key, None)
+        # Most are the very same value, which is told without a look inside.
+        if known is not each and (known is None or known.fingerprint != each.fingerprint):
+            changed.add(each.key)
+    return changed | gone.keys()

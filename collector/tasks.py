@@ -6,8 +6,11 @@ from django.utils import timezone
 
 from collector import schedule, services
 from collector.lock import SweepRunningError, sweep_lock
+from collector.look import Watch
 
 logger = logging.getLogger(__name__)
+
+WATCH = Watch()  # a cache: a worker that was just started looks in full once
 
 
 @shared_task
@@ -20,6 +23,7 @@ def collect() -> None:
     try:
         with sweep_lock(settings.DATA_DIR):
             outcome = services.collect(
+                WATCH,
                 settings.PORTATLAS_HOST_ID,
                 clock=timezone.now,
                 timeout=settings.PORTATLAS_SS_TIMEOUT,

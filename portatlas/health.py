@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from collector.models import Host
-from collector.services import MISSED_SWEEPS, USUAL_INTERVAL
+from collector.timekeeping import MISSED_SWEEPS, USUAL_INTERVAL
 
 OK = "ok"
 

@@ -2,7 +2,7 @@ import stat
 
 import pytest
 
-from collector import look
+from collector import reader
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def fake_ss(tmp_path, monkeypatch):
         path = tmp_path / "ss"
         path.write_text(f"#!/bin/sh\n[ $1 = -V ] && exec echo ss utility, {version}\n{script}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setattr(look, "PATHS", [str(path)])
+        monkeypatch.setattr(reader, "PATHS", [str(path)])
 
     yield fake_ss
-    look._version.cache_clear()
+    reader._version.cache_clear()

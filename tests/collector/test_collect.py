@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from collector import tasks
@@ -108,9 +109,17 @@ def test_json_has_the_documented_shape(serve, free_port):
         "pids",
         "cmdline",
         "exe",
+        "exe_is_deleted",
+        "process_started_at",
         "user",
+        "role",
         "unit",
+        "socket_unit",
         "container",
+        "container_name",
+        "image",
+        "compose_service",
+        "well_known",
         "owner_state",
         "scope",
         "is_client",
@@ -124,6 +133,9 @@ def test_json_has_the_documented_shape(serve, free_port):
         "limit",
         "cookie",
         "inode",
+        "family",
+        "pid",
+        "process_name",
     }
 
 
@@ -147,16 +159,28 @@ def test_saved_output_of_another_machine_is_recorded_under_its_name():
     }
 
 
-def test_two_agreeing_looks_empty_a_host(serve, free_port, fake_ss):
+def test_ports_that_are_all_gone_at_once_are_believed_gone_at_the_second_look(open_port):
+    """The real machine has none of them: both looks say so, and psutil too."""
+    name = settings.PORTATLAS_HOST_ID
+    ports = [open_port(port, host_id=name) for port in range(1, 40)]
+
+    collect()
+
+    gone = PortRuntime.objects.filter(pk__in=[each.pk for each in ports])
+    assert {each.current_state for each in gone} == {"disappeared"}
+
+
+def test_an_empty_listing_is_not_believed_while_psutil_sees_ports(serve, free_port, fake_ss):
+    """N56: however often ss says so."""
     serve(free_port)
     collect()
     before = PortRuntime.objects.filter(current_state="active").count()
     fake_ss("exit 0")
 
-    collect()
+    with pytest.raises(CommandError, match="can't be believed"):
+        collect()
 
-    assert before > 0
-    assert PortRuntime.objects.filter(current_state="active").count() == 0
+    assert PortRuntime.objects.filter(current_state="active").count() == before > 0
 
 
 def test_two_looks_that_differ_change_nothing(serve, free_port, fake_ss, tmp_path):

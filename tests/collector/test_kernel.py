@@ -24,8 +24,11 @@ from collector.sweep import Protocol
 from collector.tool import run
 
 def told():
-    names = {port: kernel.listener(Protocol.UDP, port) for port in [4789, 8473, 8474]}
-    return names | {"tcp": kernel.listener(Protocol.TCP, 4789)}
+    names = {port: listener(Protocol.UDP, port) for port in [4789, 8473, 8474]}
+    return names | {"tcp": listener(Protocol.TCP, 4789)}
+
+def listener(protocol, port):
+    return kernel.listener(protocol, port, is_unheld=True)
 
 kernel.SYS = "/nowhere"  # whether the module is loaded, or built in, is another matter
 before = told()
@@ -40,6 +43,10 @@ with socket.socket(type=socket.SOCK_DGRAM) as sock:
     after = told()
 print(json.dumps([before, after, {each.port: len(each.users) for each in listed}]))
 """
+
+
+def listener(protocol, port, *, is_unheld=True):
+    return kernel.listener(protocol, port, is_unheld=is_unheld)
 
 
 @pytest.fixture
@@ -112,25 +119,25 @@ def test_a_real_vxlan_is_named_whatever_its_port_and_only_where_it_is():
 def test_a_port_is_the_kernels_where_the_thread_for_it_runs(tree, protocol, port, thread, name):
     """N45; and is nobody's while there are other threads only."""
     tree(threads=["kthreadd", "a) S 2 (b"])
-    without = kernel.listener(protocol, port)
+    without = listener(protocol, port)
     tree(threads=["kthreadd", "a) S 2 (b", thread])
 
-    assert (without, kernel.listener(protocol, port)) == ("", name)
+    assert (without, listener(protocol, port)) == ("", name)
 
 
 def test_a_thread_speaks_for_its_own_port_only(tree):
     """N45."""
     tree(threads=["nfsd", "iscsi_np"])
 
-    assert kernel.listener(TCP, 2050) == ""
-    assert kernel.listener(UDP, 3260) == ""
+    assert listener(TCP, 2050) == ""
+    assert listener(UDP, 3260) == ""
 
 
 def test_a_process_with_the_name_of_a_thread_is_no_evidence(tree):
     """N45: only the kernel's own threads have the flag."""
     tree(threads=["nfsd", "x) S 2 0 0 0 -1 2097152 ("], flags=0x400040)
 
-    assert kernel.listener(TCP, 2049) == ""
+    assert listener(TCP, 2049) == ""
 
 
 def test_a_real_process_that_calls_itself_nfsd_is_no_evidence():
@@ -161,8 +168,8 @@ def test_nfsd_lists_its_ports_itself(tree):
     """N45: wherever it was told to listen."""
     tree({"proc/fs/nfsd/portlist": "rdma 20049\ntcp 20050\nudp 20050\ntcp 20050\n"})
 
-    assert kernel.listener(TCP, 20050) == kernel.listener(UDP, 20050) == "nfsd"
-    assert kernel.listener(TCP, 20049) == kernel.listener(TCP, 2005) == ""
+    assert listener(TCP, 20050) == listener(UDP, 20050) == "nfsd"
+    assert listener(TCP, 20049) == listener(TCP, 2005) == ""
 
 
 @pytest.mark.parametrize(
@@ -176,11 +183,11 @@ def test_nfsd_lists_its_ports_itself(tree):
 def test_a_port_that_the_kernel_chose_is_set_or_ephemeral(tree, setting, protocol, thread, name):
     """N45: lockd and the call-backs of NFS 4.0."""
     tree({setting: "32803\n"})
-    without = kernel.listener(protocol, 32803)
+    without = listener(protocol, 32803)
     tree(threads=[thread])
-    is_set = [kernel.listener(protocol, port) for port in (32803, 32804)]
+    is_set = [listener(protocol, port) for port in (32803, 32804)]
     tree({setting: "0\n"})
-    chosen = [kernel.listener(protocol, port) for port in (40000, 1024)]
+    chosen = [listener(protocol, port) for port in (40000, 1024)]
 
     assert without == ""
     assert is_set == chosen == [name, ""]
@@ -189,10 +196,10 @@ def test_a_port_that_the_kernel_chose_is_set_or_ephemeral(tree, setting, protoco
 def test_a_module_that_is_loaded_on_demand_is_evidence_and_one_built_in_is_not(tree):
     """N45: Docker Swarm moves the interface away and leaves the socket."""
     tree({"sys/module/vxlan/parameters/udp_port": "8472"})
-    built_in = kernel.listener(UDP, 4789)
+    built_in = listener(UDP, 4789)
     tree({"sys/module/vxlan/initstate": "live\n"})
 
-    assert (built_in, kernel.listener(UDP, 4789), kernel.listener(TCP, 4789)) == ("", "vxlan", "")
+    assert (built_in, listener(UDP, 4789), listener(TCP, 4789)) == ("", "vxlan", "")
 
 
 def test_a_tunnel_is_named_by_its_port_and_wireguard_by_being_there(tree, links):
@@ -200,12 +207,13 @@ def test_a_tunnel_is_named_by_its_port_and_wireguard_by_being_there(tree, links)
     tree()
     geneve = {"linkinfo": {"info_kind": "geneve", "info_data": {"port": 6082}}}
     links(json.dumps([{"ifname": "lo"}, geneve, {"linkinfo": {"info_kind": "bridge"}}]))
-    without = [kernel.listener(UDP, port) for port in (6082, 51820)]
+    without = [listener(UDP, port) for port in (6082, 51820)]
     links(json.dumps([geneve, {"linkinfo": {"info_kind": "wireguard"}}]))
 
     assert without == ["geneve", ""]
-    assert [kernel.listener(UDP, port) for port in (6082, 51820)] == ["geneve", "wireguard"]
-    assert kernel.listener(TCP, 51820) == ""
+    assert [listener(UDP, port) for port in (6082, 51820)] == ["geneve", "wireguard"]
+    assert listener(TCP, 51820) == ""
+    assert listener(UDP, 51820, is_unheld=False) == ""  # some process may hold it unseen
 
 
 @pytest.mark.parametrize(
@@ -225,8 +233,8 @@ def test_an_ip_that_talks_nonsense_names_nothing(tree, links, output):
     tree()
     links(output)
 
-    assert kernel.listener(UDP, 4789) == ""
+    assert listener(UDP, 4789) == ""
 
 
 def test_a_machine_without_proc_sys_and_ip_names_nothing(tree):
-    assert {kernel.listener(protocol, 2049) for protocol in Protocol} == {""}
+    assert {listener(protocol, 2049) for protocol in Protocol} == {""}

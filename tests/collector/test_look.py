@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collector import look
+from collector import reader
+from collector.look import Watch, at_saved_output
 from collector.sweep import OwnersSeen, OwnerState, Protocol, Scope, Verdict
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,7 +34,7 @@ def listening():
 
 
 def listener(port, protocol=Protocol.TCP):
-    sweep = look.at_this_machine("here", at=AT, timeout=10)
+    sweep = Watch().look("here", at=AT, timeout=10)
     return {each.key: each for each in sweep.listeners}.get((protocol, port))
 
 
@@ -100,7 +101,7 @@ def test_a_port_that_was_closed_is_no_longer_seen():
 def test_a_look_that_failed_says_why(fake_ss, script, reason):
     fake_ss(script)
 
-    sweep = look.at_this_machine("here", at=AT, timeout=5 if "zero" in script else 0.5)
+    sweep = Watch().look("here", at=AT, timeout=5 if "zero" in script else 0.5)
 
     assert (sweep.verdict, sweep.reason, sweep.listeners) == (Verdict.FAILED, reason, ())
 
@@ -114,34 +115,40 @@ def test_an_old_ss_is_asked_without_what_it_does_not_know(fake_ss):
         version="iproute2-4.6.0",
     )
 
-    [found] = look.at_this_machine("here", at=AT, timeout=5).listeners
+    [found] = Watch().look("here", at=AT, timeout=5).listeners
 
     assert (found.port, found.endpoints[0].address) == (80, "127.0.0.1")
 
 
-def test_a_missing_ss_is_a_failed_look(monkeypatch):
-    monkeypatch.setattr(look, "PATHS", ["/nowhere/ss"])
+def test_a_missing_ss_leaves_the_ports_to_psutil(monkeypatch, listening):
+    """N58: the same ports with their owners, and it is said what can't be told."""
+    port = listening()
+    monkeypatch.setattr(reader, "PATHS", ["/nowhere/ss"])
 
-    sweep = look.at_this_machine("here", at=AT, timeout=1)
+    sweep = Watch().look("here", at=AT, timeout=10)
 
-    assert (sweep.verdict, sweep.reason) == (
-        Verdict.FAILED,
-        "ss was not found in /nowhere/ss; install iproute2",
+    [found] = [each for each in sweep.listeners if each.port == port]
+    assert (sweep.verdict, sweep.source, sweep.reason) == (
+        Verdict.COMPLETE,
+        "psutil",
+        reader.NO_SS,
     )
+    assert (found.owner.state, found.owner.pids) == (OwnerState.KNOWN, (os.getpid(),))
+    assert found.endpoints[0].identity.startswith("inode:")
 
 
 def test_an_empty_listing_is_suspect(fake_ss):
     fake_ss("exit 0")
 
-    sweep = look.at_this_machine("here", at=AT, timeout=5)
+    sweep = Watch().look("here", at=AT, timeout=5)
 
-    assert (sweep.verdict, sweep.reason) == (Verdict.SUSPECT, "ss listed no port at all.")
+    assert (sweep.verdict, sweep.reason) == (Verdict.SUSPECT, "No port was listed at all.")
 
 
 def test_text_that_is_no_listing_is_a_failed_look(fake_ss):
     fake_ss("echo '<html>'")
 
-    assert look.at_this_machine("here", at=AT, timeout=5).verdict == Verdict.FAILED
+    assert Watch().look("here", at=AT, timeout=5).verdict == Verdict.FAILED
 
 
 def test_an_unreadable_row_makes_a_look_partial(fake_ss):
@@ -149,7 +156,7 @@ def test_an_unreadable_row_makes_a_look_partial(fake_ss):
         "echo 'tcp LISTEN 0 5 127.0.0.1:80 0.0.0.0:*'; echo 'tcp LISTEN 0 5 127.0.0.1:http *:*'"
     )
 
-    sweep = look.at_this_machine("here", at=AT, timeout=5)
+    sweep = Watch().look("here", at=AT, timeout=5)
 
     assert sweep.verdict == Verdict.PARTIAL
     assert [each.port for each in sweep.listeners] == [80]
@@ -162,7 +169,7 @@ def test_a_forged_pid_is_not_believed(fake_ss):
         'users:(("x",pid=1,fd=3)) ino:4000000001 sk:1\''
     )
 
-    [found] = look.at_this_machine("here", at=AT, timeout=5).listeners
+    [found] = Watch().look("here", at=AT, timeout=5).listeners
 
     assert found.owner.pids == ()
     assert found.owner.state != OwnerState.KNOWN
@@ -173,7 +180,7 @@ def test_nothing_of_the_environment_reaches_ss(fake_ss, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "20")
     fake_ss(f"env > {tmp_path}/env")
 
-    look.at_this_machine("here", at=AT, timeout=5)
+    Watch().look("here", at=AT, timeout=5)
 
     names = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
     assert names - {"_", "PWD", "SHLVL", "OLDPWD"} == {"LC_ALL", "PATH"}
@@ -191,7 +198,7 @@ def test_without_privileges_the_ports_are_seen_and_the_owners_are_not_permitted(
             os.closerange(4, 1000)  # it must not hold the socket itself
             os.setgid(65534)
             os.setuid(65534)
-            sweep = look.at_this_machine("here", at=AT, timeout=10)
+            sweep = Watch().look("here", at=AT, timeout=10)
             state = next(each.owner.state for each in sweep.listeners if each.port == port)
             os.write(3, f"{sweep.verdict} {sweep.owners_seen} {state}".encode())
         finally:
@@ -214,7 +221,7 @@ def test_saved_output_has_the_owners_that_it_names():
         b"tcp LISTEN 0 128 127.0.0.1:631 0.0.0.0:* ino:6 sk:2\n"
     )
 
-    sweep = look.at_saved_output(output, "there", at=AT)
+    sweep = at_saved_output(output, "there", at=AT)
 
     web, printer = sweep.listeners
     assert (web.owner.pids, web.owner.process_name) == ((11, 12), "nginx")
@@ -224,7 +231,7 @@ def test_saved_output_has_the_owners_that_it_names():
 
 
 def test_saved_output_without_names_blames_the_privileges():
-    sweep = look.at_saved_output(b"tcp LISTEN 0 128 0.0.0.0:80 0.0.0.0:*\n", "there", at=AT)
+    sweep = at_saved_output(b"tcp LISTEN 0 128 0.0.0.0:80 0.0.0.0:*\n", "there", at=AT)
 
     assert sweep.listeners[0].owner.state == OwnerState.NOT_PERMITTED
     assert sweep.owners_seen == OwnersSeen.NONE

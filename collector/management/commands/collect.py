@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from collector import look, schedule, services
 from collector.lock import SweepRunningError, sweep_lock
+from collector.look import Watch
 from collector.ss import ParseError
 from collector.sweep import Sweep, Verdict
 
@@ -51,7 +52,7 @@ class Command(BaseCommand):
 
     def look(self) -> services.Outcome:
         return services.Outcome(
-            look.at_this_machine(
+            Watch().look(
                 settings.PORTATLAS_HOST_ID,
                 at=timezone.now(),
                 timeout=settings.PORTATLAS_SS_TIMEOUT,
@@ -61,6 +62,7 @@ class Command(BaseCommand):
     def collect(self) -> services.Outcome:
         with sweep_lock(settings.DATA_DIR):
             return services.collect(
+                Watch(),
                 settings.PORTATLAS_HOST_ID,
                 clock=timezone.now,
                 timeout=settings.PORTATLAS_SS_TIMEOUT,

@@ -1,0 +1,169 @@
+"""
+Which processes hold which sockets: found out once, then watched instead of searched again.
+
+Nearly all that `ss -p` costs is the search through every open file of the machine. So only
+new processes are looked through, only new sockets are searched for, and of what is known a
+part is verified at each look, in turn. All this is a cache: `learn` starts it anew.
+"""
+
+from collections.abc import Collection, Iterable
+from math import ceil
+
+from collector import process
+from collector.ss import Socket
+
+VERIFIED_AT_LEAST = 10  # holders at each look
+TRIES = 2  # so many looks search for the holder of a socket; then it is known to have none
+OPENERS = 32  # processes that opened a socket lately: the likeliest to have opened the next
+
+
+class Holders:
+    """The holders of each socket. A socket goes by its inode, unique among open ones."""
+
+    def __init__(self):
+        self.of: dict[int, dict[int, int]] = {}  # inode: PID to file number
+        self.hidden: set[int] = set()  # processes that may not be looked into
+        self._sockets: Collection[Socket] = ()
+        self._identities: dict[int, str] = {}  # inode: which socket has it now
+        self._lost: dict[int, int] = {}  # sockets without holder: how often it was searched for
+        self._held: dict[int, set[int]] = {}  # PID: inodes
+        self._pids: set[int] = set()
+        self._young: set[int] = set()  # just forked, perhaps, and still holding too much
+        self._openers: dict[int, None] = {}  # the latest last
+        self._turn: list[tuple[int, int]] = []  # (inode, PID) still to be verified
+        self._round = 0  # the size of the whole round
+
+    def learn(self, sockets: Collection[Socket]) -> None:
+        """Start anew with what `ss -p` told, believing a PID only if it holds the socket (N23)."""
+        self.__init__()
+        self._pids = process.pids()
+        self._meet(sockets)
+        truncated = set()
+        for socket in sockets:
+            for user in socket.users if socket.inode else ():
+                if process.holds(user.pid, user.fd, socket.inode):
+                    self._add(socket.inode, user.pid, user.fd)
+            if socket.inode and socket.users_truncated:
+                truncated.add(socket.inode)
+        if truncated:  # ss has no room for more than some thousand holders (N19)
+            for pid in self._pids:
+                self._look_into(pid)
+        # ss lists processes before sockets, and misses whoever came in between (N32).
+        self._search(self._pids)
+
+    def follow(self, sockets: Collection[Socket], share: float) -> tuple[set[int], set[int]]:
+        """
+        Catch up with the sockets that there are now.
+
+        `share`, from 0 to 1, is how much of what is known is to be verified. Returns the
+        inodes whose holders changed, and the PIDs that were verified.
+        """
+        pids = process.pids()
+        changed: set[int] = set()
+        for pid in self._pids - pids:
+            changed |= self._leave(pid)
+        if sockets is not self._sockets:
+            changed |= self._meet(sockets)
+        fresh = pids - self._pids
+        for pid in fresh | (self._young & pids):
+            changed |= self._look_into(pid)
+        self._pids, self._young = pids, fresh
+        verified = set()
+        for inode, pid in self._next(share):
+            if (file := self.of.get(inode, {}).get(pid)) is None:
+                continue
+            verified.add(pid)
+            if not process.holds(pid, file, inode):
+                changed |= self._look_into(pid)
+        return changed | self._search(pids - fresh), verified
+
+    def held_by(self, pid: int) -> set[int]:
+        """Return the inodes of the sockets that a process holds."""
+        return self._held.get(pid, set())
+
+    def _meet(self, sockets: Collection[Socket]) -> set[int]:
+        """Take in the sockets of this look; return the inodes of those that are new."""
+        now = {each.inode: each.identity for each in sockets if each.inode}
+        for inode, identity in self._identities.items():
+            if now.get(inode) != identity:
+                self._lost.pop(inode, None)
+                for pid in self.of.pop(inode):
+                    self._held[pid].discard(inode)
+        new = now.keys() - self.of.keys()
+        for inode in new:
+            self.of[inode] = {}
+            self._lost[inode] = 0
+        self._sockets, self._identities = sockets, now
+        return new
+
+    def _add(self, inode: int, pid: int, file: int) -> None:
+        self.of[inode][pid] = file
+        self._held.setdefault(pid, set()).add(inode)
+        self._lost.pop(inode, None)
+
+    def _drop(self, inode: int, pid: int) -> None:
+        del self.of[inode][pid]
+        self._held[pid].discard(inode)
+        if not self.of[inode]:
+            self._lost[inode] = 0
+
+    def _leave(self, pid: int) -> set[int]:
+        """Forget a process that has ended; return what it held."""
+        self.hidden.discard(pid)
+        self._openers.pop(pid, None)
+        held = set(self._held.get(pid, ()))
+        for inode in held:
+            self._drop(inode, pid)
+        self._held.pop(pid, None)
+        return held
+
+    def _look_into(self, pid: int) -> set[int]:
+        """Learn which of the sockets a process holds; return where that changed something."""
+        try:
+            files = process.sockets(pid)
+        except PermissionError:  # a security module may forbid it even to root
+            self.hidden.add(pid)
+            return set()
+        self.hidden.discard(pid)
+        before = set(self._held.get(pid, ()))
+        now = files.keys() & self.of.keys()
+        for inode in before - now:
+            self._drop(inode, pid)
+        for inode in now:
+            self._add(inode, pid, files[inode])
+        return before ^ now
+
+    def _search(self, candidates: Iterable[int]) -> set[int]:
+        """
+        Search for the holders of the sockets that have none, until all are found.
+
+        The likeliest first: who opened a socket lately, then the youngest. What nobody holds
+        (the kernel's own sockets, those of other namespaces) is not searched for for ever.
+        """
+        wanted = {inode for inode, tries in self._lost.items() if tries < TRIES}
+        if not wanted:
+            return set()
+        changed: set[int] = set()
+        lately = list(reversed(self._openers))
+        for pid in dict.fromkeys([*lately, *sorted(candidates, reverse=True)]):
+            changed |= self._look_into(pid)
+            if found := wanted - self._lost.keys():
+                wanted -= found
+                self._openers.pop(pid, None)
+                self._openers[pid] = None
+                if not wanted:
+                    break
+        for inode in wanted:
+            self._lost[inode] += 1
+        for pid in list(self._openers)[:-OPENERS]:
+            del self._openers[pid]
+        return changed
+
+    def _next(self, share: float) -> list[tuple[int, int]]:
+        """Return the next part of the round in which every holder has its turn."""
+        if not self._turn:
+            self._turn = [(inode, pid) for pid, held in self._held.items() for inode in held]
+            self._round = len(self._turn)
+        count = max(VERIFIED_AT_LEAST, ceil(share * self._round))
+        part, self._turn = self._turn[:count], self._turn[count:]
+        return part

@@ -1,0 +1,174 @@
+"""Sockets become listeners: one for each (protocol, port), with the owner of its sockets."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from time import monotonic
+
+from collector import machine, owners, process, well_known
+from collector.addresses import scope_of
+from collector.holders import Holders
+from collector.owners import Outside
+from collector.process import Process
+from collector.ss import Socket
+from collector.sweep import Endpoint, Listener, Owner, OwnerState, Protocol, Role
+
+ASKED_EVERY = 300  # seconds; containers and units may be renamed without a new socket
+
+Key = tuple[Protocol, int]
+Groups = dict[Key, tuple[Socket, ...]]
+
+
+def grouped(sockets: Iterable[Socket]) -> Groups:
+    """Return the sockets of each (protocol, port), in order."""
+    groups = defaultdict(list)
+    for socket in sockets:
+        groups[socket.protocol, socket.port].append(socket)
+    return {key: tuple(groups[key]) for key in sorted(groups)}
+
+
+def endpoint(socket: Socket, pid: int | None = None, process_name: str = "") -> Endpoint:
+    """Return a socket as the endpoint that it is."""
+    return Endpoint(
+        socket.address,
+        socket.device,
+        scope_of(socket.address, socket.device),
+        socket.backlog,
+        socket.limit,
+        socket.cookie,
+        socket.inode,
+        socket.family,
+        pid,
+        process_name,
+    )
+
+
+def listener(
+    endpoints: Iterable[Endpoint],
+    owner: Owner,
+    socket: Socket,
+    *,
+    ephemeral: Collection[int],
+    hint: str = "",
+) -> Listener:
+    """Return the listener that these endpoints make; `socket` is any of them."""
+    return Listener(
+        socket.protocol,
+        socket.port,
+        # In an order that no look can change.
+        tuple(sorted(endpoints, key=lambda end: (end.address, end.device, end.identity))),
+        owner,
+        is_client=(
+            socket.protocol is Protocol.UDP
+            and socket.port in ephemeral
+            and owner.role is Role.SERVER
+            and owner.state is not OwnerState.KERNEL
+        ),
+        well_known=hint,
+    )
+
+
+class Listening:
+    """
+    The listeners of this machine. What did not change since the last look is not built again.
+
+    All of it is a cache: `learn` needs sockets with their users, and starts anew.
+    """
+
+    def __init__(self):
+        self.listeners: tuple[Listener, ...] = ()
+        self._built: dict[Key, Listener] = {}
+        self._sockets: Collection[Socket] = ()
+        self._groups: Groups = {}
+        self._holders = Holders()
+        self._processes: dict[int, Process] = {}
+        self._outside = Outside()
+        self._asked_at = monotonic()
+        self._missing = OwnerState.UNKNOWN
+
+    @property
+    def hidden(self) -> Collection[int]:
+        """The processes that may not be looked into."""
+        return self._holders.hidden
+
+    def learn(self, sockets: Collection[Socket]) -> None:
+        """Start anew with what `ss -p` told."""
+        self.__init__()
+        self._holders.learn(sockets)
+        self._missing = owners.missing_state(self.hidden)
+        self._build(sockets, stale=set())
+
+    def follow(self, sockets: Collection[Socket], share: float) -> None:
+        """Catch up with the sockets of this look; see `Holders.follow`."""
+        stale, verified = self._holders.follow(sockets, share)
+        for pid in verified & self._processes.keys():
+            known = self._processes[pid]
+            now = process.read(pid, known)
+            if now is not known:
+                stale |= self._holders.held_by(pid)
+                del self._processes[pid]
+        if monotonic() - self._asked_at > ASKED_EVERY:
+            self._ask_again()
+        if (missing := owners.missing_state(self.hidden)) != self._missing:
+            self._missing = missing
+            self._built.clear()
+        if stale:
+            self._processes = {
+                pid: known for pid, known in self._processes.items() if self._holders.held_by(pid)
+            }
+        self._build(sockets, stale)
+
+    def _ask_again(self) -> None:
+        """Have those listeners built anew that containers or systemd know something of."""
+        self._asked_at = monotonic()
+        self._outside = Outside()
+        for key, listener in list(self._built.items()):
+            owner = listener.owner
+            if owner.role == Role.PROXY or owner.socket_unit or owner.container:
+                del self._built[key]
+
+    def _build(self, sockets: Collection[Socket], stale: set[int]) -> None:
+        before, groups = self._groups, self._groups
+        if sockets is not self._sockets:
+            groups = grouped(sockets)
+        elif not stale and len(self._built) == len(groups):
+            return
+        built = {}
+        ephemeral = machine.ephemeral_ports()
+        for key, group in groups.items():
+            known = self._built.get(key)
+            is_known = (
+                known is not None
+                and group == before.get(key)
+                and not (stale and any(each.inode in stale for each in group))
+            )
+            built[key] = known if is_known else self._listener(group, ephemeral)
+        self._sockets, self._groups, self._built = sockets, groups, built
+        self.listeners = tuple(built.values())
+
+    def _listener(self, group: tuple[Socket, ...], ephemeral: range) -> Listener:
+        holders = [self._holders_of(socket) for socket in group]
+        owner = owners.owner_of(
+            group,
+            {each.pid: each for held in holders for each in held}.values(),
+            booted_at=machine.booted_at(),
+            missing=self._missing,
+            outside=self._outside,
+        )
+        ends = []
+        for socket, held in zip(group, holders, strict=True):
+            leader = owners.leader_of(held)
+            ends.append(endpoint(socket, leader and leader.pid, leader.name if leader else ""))
+        hint = well_known.name(group[0].protocol, group[0].port)
+        return listener(ends, owner, group[0], ephemeral=ephemeral, hint=hint)
+
+    def _holders_of(self, socket: Socket) -> list[Process]:
+        pids = self._holders.of.get(socket.inode, ())
+        return [found for pid in pids if (found := self._process(pid))]
+
+    def _process(self, pid: int) -> Process | None:
+        if pid not in self._processes:
+            found = process.read(pid)
+            if found is None:  # it has just ended: the next look will tell what became of it
+                return None
+            self._processes[pid] = found
+        return self._processes[pid]

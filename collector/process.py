@@ -1,0 +1,138 @@
+"""One process, as /proc shows it: who it is, what it runs, which sockets it holds."""
+
+import os
+import pwd
+from contextlib import suppress
+from functools import lru_cache
+from typing import NamedTuple
+
+from collector.redact import redact
+from collector.text import safe
+
+LONGEST = 1 << 18  # bytes of a command line; some are megabytes long
+DELETED = " (deleted)"
+SOCKET = "socket:["
+INIT_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO, include/linux/proc_ns.h
+TICKS = os.sysconf("SC_CLK_TCK")  # a second
+
+
+class Process(NamedTuple):
+    """A process at the time it was read. `(pid, started)` is which one it is (N34)."""
+
+    pid: int
+    started: float  # seconds from boot
+    parent: int
+    name: str  # comm: at most 15 bytes, and its own choice (N28)
+    exe: str
+    exe_is_deleted: bool
+    cmdline: str  # secrets redacted
+    user: str
+    cgroup: str
+    raw: tuple  # what all this was made of, without the command line itself
+
+    @property
+    def is_systemd(self) -> bool:
+        """Whether this is the system's or a user's service manager."""
+        return (self.exe.rpartition("/")[2] or self.name) == "systemd"
+
+
+def pids() -> set[int]:
+    """Return the PIDs of every process that can be seen."""
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}  # noqa: PTH208  # names, no paths
+
+
+def read(pid: int, known: Process | None = None) -> Process | None:
+    """
+    Return what a process is now, None when it has ended.
+
+    `known` is what was read of that PID before; it is returned itself when it still holds.
+    """
+    stat = _bytes(f"/proc/{pid}/stat")
+    if not stat:
+        return None
+    # A name may have parentheses in it; nothing behind it has (proc_pid_stat(5)).
+    name = stat[stat.index(b"(") + 1 : stat.rindex(b")")]
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    parent, started = int(fields[1]), int(fields[19])
+    command = _bytes(f"/proc/{pid}/cmdline", LONGEST)
+    exe = _link(f"/proc/{pid}/exe")
+    status = _bytes(f"/proc/{pid}/status")
+    uid = status.partition(b"\nUid:")[2].split(None, 1)[:1]
+    group = _bytes(f"/proc/{pid}/cgroup")
+    raw = (started, parent, name, exe, hash(command), uid, group)
+    if known and known.raw == raw:
+        return known
+    is_deleted = exe.endswith(DELETED)
+    return Process(
+        pid,
+        started / TICKS,
+        parent,
+        safe(name),
+        safe(exe.removesuffix(DELETED), 4096),
+        is_deleted,
+        redact([os.fsdecode(each) for each in command.rstrip(b"\0").split(b"\0")]),
+        user(int(uid[0])) if uid else "",
+        _own_cgroup(group),
+        raw,
+    )
+
+
+def sockets(pid: int) -> dict[int, int]:
+    """Return the sockets that a process holds, inode to file number. Raises PermissionError."""
+    found = {}
+    try:
+        files = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208  # names, no paths
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        files = []
+    for file in files:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just closed this one
+            target = os.readlink(f"/proc/{pid}/fd/{file}")  # noqa: PTH115  # "socket:[1]"
+            if target.startswith(SOCKET):
+                found[int(target[len(SOCKET) : -1])] = int(file)
+    return found
+
+
+def holds(pid: int, file: int, inode: int) -> bool:
+    """Whether a file of a process is that very socket (N23)."""
+    return _link(f"/proc/{pid}/fd/{file}") == f"{SOCKET}{inode}]"
+
+
+def is_in_pid_namespace() -> bool:
+    """Whether there may be processes that can't be seen from here (N35)."""
+    return _link("/proc/self/ns/pid") != INIT_PID_NAMESPACE
+
+
+@lru_cache(maxsize=1024)
+def user(uid: int) -> str:
+    """Return a user's name, or the number where there is none."""
+    try:
+        return safe(pwd.getpwuid(uid).pw_name)
+    except (KeyError, OverflowError):
+        return str(uid)
+
+
+def _own_cgroup(text: bytes) -> str:
+    """Return the path in the unified hierarchy, or else in that of systemd (cgroups(7))."""
+    lines = [line.split(b":", 2) for line in text.splitlines() if line.count(b":") > 1]
+    paths = {hierarchy: path for _, hierarchy, path in lines}
+    return safe(paths.get(b"name=systemd") or paths.get(b"", b""), 4096)
+
+
+def _bytes(path: str, limit: int = 1 << 16) -> bytes:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # the process has ended, or is not ours to look into
+        return b""
+    try:
+        return os.read(file, limit)
+    except OSError:
+        return b""
+    finally:
+        os.close(file)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)  # noqa: PTH115  # it may be no path: "socket:[123]"
+    except OSError:
+        return ""
