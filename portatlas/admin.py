@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from collector.admin import ReadOnlyAdmin
+from portatlas.board import owners
 from portatlas.board.words import ago
 from portatlas.models import KEY, SEE_PORTS, Port
 from portatlas.states import PortState
@@ -26,6 +27,22 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.in_state(self.value()) if self.value() else queryset
 
 
+class ClientFilter(admin.SimpleListFilter):
+    title = "client socket"
+    parameter_name = "client"
+
+    def lookups(self, request, model_admin):
+        return [("yes", "yes"), ("no", "no")]
+
+    def queryset(self, request, queryset):
+        match self.value():
+            case "yes":
+                return queryset.clients()
+            case "no":
+                return queryset.without_clients()
+        return queryset
+
+
 @admin.register(Port)
 class PortAdmin(ReadOnlyAdmin):
     """The atlas: every observed port beside what we remember of it."""
@@ -35,15 +52,26 @@ class PortAdmin(ReadOnlyAdmin):
         "protocol",
         "state",
         "memory",
-        "process_name",
+        "holder",
         "host",
         "scope",
         "last_seen",
     )
-    list_filter = (StateFilter, "protocol", "host", "scope", "note__owner", "is_client")
+    list_filter = (StateFilter, "protocol", "host", "scope", "note__owner", ClientFilter)
     list_select_related = ("note", "host")
     list_per_page = 100
-    search_fields = ("=port", "process_name", "cmdline", "note__title", "note__owner")
+    search_fields = (
+        "=port",
+        "process_name",
+        "cmdline",
+        "unit",
+        "socket_unit",
+        "container_name",
+        "image",
+        "compose_service",
+        "note__title",
+        "note__owner",
+    )
     show_full_result_count = False
 
     def has_view_permission(self, request, obj=None):
@@ -61,6 +89,10 @@ class PortAdmin(ReadOnlyAdmin):
         return format_html(
             '<span class="state state--{}">{}</span>', port.state.value, port.state.label
         )
+
+    @admin.display(description="held by", ordering="process_name")
+    def holder(self, port):
+        return owners.holder(port)
 
     @admin.display(description="last seen")
     def last_seen(self, port):

@@ -63,7 +63,10 @@ for _width, _allowed in enumerate(Scope, start=1):
     WIDER_THAN_NOTED |= Q(note__expected_scope=_allowed, scope__in=list(Scope)[_width:])
 
 # Measured to the last sweep: nobody knows how long a port is up that nobody looks at.
-SETTLED_FOR_LONG = Q(active_since__lte=F("host__last_sweep_at") - SETTLED)
+# After a boot nothing is, and what has not come back yet still has its old `active_since`.
+SETTLED_FOR_LONG = Q(active_since__lte=F("host__last_sweep_at") - SETTLED) & ~Q(
+    host__unsettled="boot"
+)
 
 RULES = (
     Rule(

@@ -22,7 +22,7 @@ class PortFilter(filters.FilterSet):
     port_range = filters.RangeFilter(field_name="port")
     active = Flag(method="is_active")
     noted = Flag(field_name="note", lookup_expr="isnull", exclude=True)
-    is_client = Flag()
+    is_client = Flag(method="counts_as_client")
     owner = filters.CharFilter(field_name="note__owner")
 
     class Meta:
@@ -34,6 +34,9 @@ class PortFilter(filters.FilterSet):
 
     def is_active(self, queryset, name, value):
         return queryset.filter(current_state="active" if value else "disappeared")
+
+    def counts_as_client(self, queryset, name, value):
+        return queryset.clients() if value else queryset.without_clients()
 
 
 class NoteFilter(filters.FilterSet):

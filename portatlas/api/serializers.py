@@ -18,6 +18,9 @@ class PortSerializer(serializers.ModelSerializer):
     state = serializers.CharField()
     reason = serializers.CharField()
     last_seen_at = serializers.DateTimeField(source="seen_at")
+    is_client = serializers.BooleanField(source="counts_as_client")
+    is_split = serializers.BooleanField()
+    is_crowded = serializers.BooleanField()
     uptime_seconds = serializers.SerializerMethodField()
     note = NoteSerializer(allow_null=True)
 
@@ -32,14 +35,26 @@ class PortSerializer(serializers.ModelSerializer):
             "current_state",
             "scope",
             "endpoints",
+            "is_split",
+            "backlog",
+            "backlog_limit",
+            "is_crowded",
             "is_client",
+            "well_known",
             "owner_state",
+            "role",
             "process_name",
+            "process_started_at",
             "cmdline",
             "exe",
+            "exe_is_deleted",
             "user",
             "unit",
+            "socket_unit",
             "container",
+            "container_name",
+            "image",
+            "compose_service",
             "current_pid",
             "pids",
             "first_seen_at",

@@ -8,14 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from collector.models import Host
-from portatlas.board.hosts import HostView
+from portatlas.board import timeline
+from portatlas.board.hosts import host_views
 from portatlas.board.words import Summary
 from portatlas.models import SEE_PORTS, Memory, Port
 from portatlas.states import PortState
 
 CARDS = 100  # a page
-EVENTS = 200  # of a port's timeline
+ENDS = 100  # sockets that a port page lists
 
 may_see_ports = permission_required(SEE_PORTS, raise_exception=True)
 
@@ -29,7 +29,7 @@ def board(request: HttpRequest) -> HttpResponse:
     host = request.GET.get("host", "")
     with_clients = request.GET.get("clients") == "1"
 
-    hosts = [HostView.of(each, now) for each in Host.objects.all()]
+    hosts = host_views(now)
     if host and host not in {each.host_id for each in hosts}:
         raise Http404("No host of this name was ever seen.")
 
@@ -84,7 +84,8 @@ def port(request: HttpRequest, host_id: str, protocol: str, number: str) -> Http
         {
             "now": now,
             "port": found,
-            "events": found.events.all()[:EVENTS],
+            "ends": found.ends[:ENDS],
+            "lines": timeline.lines(found),
             "siblings": Port.objects.for_board(now)
             .filter(host_id=host_id, port=found.port)
             .exclude(pk=found.pk),

@@ -1,8 +1,15 @@
 from django import template
 
-from portatlas.board import words
+from portatlas.board import owners, words
+from portatlas.models import REACH
 
 register = template.Library()
+
+# What a port is called and who holds it, in words: `{{ port|called }}`.
+register.filter("called", owners.title)
+register.filter("holding", owners.holding)
+register.filter("hint", owners.hint)
+register.filter("faults", owners.faults)
 
 
 @register.filter
@@ -14,6 +21,20 @@ def ago(then, now):
 @register.filter
 def lasting(port, now):
     """Say since when a port is up or gone."""
+    if port.is_awaited:
+        return "not back since the reboot"
     if port.is_active:
         return f"up {words.span(port.uptime)}"
     return f"gone for {words.span(now - port.last_disappeared_at)}"
+
+
+@register.filter
+def family(end):
+    """Say by which versions of IP an endpoint can be reached."""
+    return owners.FAMILIES[end.family]
+
+
+@register.filter
+def reach(end):
+    """Say from where an endpoint can be reached."""
+    return REACH[end.scope]

@@ -24,6 +24,41 @@ def test_a_port_is_its_fact_merged_with_its_note(admin_client, open_port, write_
     assert (port["note"]["title"], port["note"]["tags"]) == ("Shop", ["web"])
 
 
+def test_a_port_tells_what_was_found_out_about_its_owner(admin_client, open_port):
+    facts = {
+        "role": "proxy",
+        "exe_is_deleted": True,
+        "process_started_at": NOON,
+        "socket_unit": "docker.socket",
+        "container_name": "shop-web-1",
+        "image": "shop:2",
+        "compose_service": "web",
+        "well_known": "http",
+        "backlog": 90,
+        "backlog_limit": 128,
+    }
+    open_port(80, **facts)
+
+    [port] = admin_client.get("/api/v1/ports/").json()["results"]
+
+    told = facts | {"process_started_at": "2026-01-01T12:00:00Z"}
+    assert {name: port[name] for name in facts} == told
+    assert (port["is_split"], port["is_crowded"]) == (False, False)
+
+
+@pytest.mark.parametrize(("query", "expected"), [("true", [40000]), ("false", [22, 51820])])
+def test_a_client_is_what_counts_as_one_when_read(query, expected, admin_client, open_port):
+    """N37: who has stayed for an hour is a server."""
+    open_port(22)
+    open_port(40000, protocol="udp", is_client=True, active_since=NOON)
+    open_port(51820, protocol="udp", is_client=True)
+
+    answer = admin_client.get(f"/api/v1/ports/?ordering=port&is_client={query}").json()
+
+    assert [port["port"] for port in answer["results"]] == expected
+    assert {port["is_client"] for port in answer["results"]} == {query == "true"}
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

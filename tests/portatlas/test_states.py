@@ -199,3 +199,17 @@ def test_nobody_knows_how_long_a_port_is_up_that_nobody_looks_at(open_port, writ
     port = Port.objects.with_state(NOON + timedelta(hours=5)).get()
 
     assert port.state == PortState.KNOWN
+
+
+def test_a_trusted_port_is_not_healthy_before_it_is_back_from_a_reboot(
+    add_host, open_port, write_note
+):
+    """N62: its row is still the one from before, with the uptime of then."""
+    add_host(unsettled="boot", watched_since=NOON - timedelta(minutes=1))
+    open_port(80, last_seen_at=NOON - HOUR, active_since=LONG_AGO)
+    write_note(80, risk_level="trusted")
+
+    port = Port.objects.for_board(NOON).get()
+
+    assert (port.state, port.is_awaited, port.uptime) == (PortState.KNOWN, True, None)
+    assert port.seen_at == NOON - HOUR

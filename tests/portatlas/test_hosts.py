@@ -1,0 +1,129 @@
+"""What happened to hosts: told on the board for a while, kept in the admin."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from collector.models import Coverage, HostEvent
+from portatlas.board.hosts import host_views
+from tests.conftest import NOON
+
+MINUTE = timedelta(minutes=1)
+WATCHED = NOON - 4 * MINUTE
+
+
+@pytest.fixture
+def booting(add_host):
+    """A host that was first seen again four minutes before noon, five after it booted."""
+    host = add_host(unsettled="boot", watched_since=WATCHED, booted_at=NOON - 5 * MINUTE)
+    HostEvent.objects.create(host=host, event_type="rebooted", timestamp=WATCHED)
+    return host
+
+
+def news(now=NOON):
+    return [line for host in host_views(now) for line in host.news]
+
+
+def test_a_reboot_tells_what_has_not_come_back_yet(booting, open_port):
+    """N62: expected but absent after a boot is worth telling."""
+    open_port(22, last_seen_at=WATCHED)
+    open_port(25, last_seen_at=NOON - 10 * MINUTE)
+    open_port(80, last_seen_at=NOON - 10 * MINUTE)
+    open_port(81, last_seen_at=NOON - 10 * MINUTE, gone=True)
+    open_port(
+        40000,
+        protocol="udp",
+        is_client=True,
+        last_seen_at=NOON - 10 * MINUTE,
+        active_since=NOON - 20 * MINUTE,
+    )
+
+    assert news() == ["atlas rebooted 5 min ago; 2 ports have not come back yet."]
+
+
+def test_one_port_that_is_missing_has_its_own_grammar(booting, open_port):
+    open_port(25, last_seen_at=NOON - 10 * MINUTE)
+
+    assert news() == ["atlas rebooted 5 min ago; 1 port has not come back yet."]
+
+
+def test_a_card_says_that_its_port_has_not_come_back(booting, open_port, admin_client):
+    open_port(25, last_seen_at=NOON - 10 * MINUTE, exe_is_deleted=True)
+
+    text = admin_client.get("/").text
+
+    assert "not back since the reboot" in text
+    assert "restart it" not in text
+
+
+def test_a_settled_reboot_is_told_for_an_hour(booting, open_port):
+    open_port(25, last_seen_at=NOON - 10 * MINUTE)
+    booting.unsettled = ""
+    booting.save()
+
+    assert news() == ["atlas rebooted 5 min ago."]
+    assert news(NOON + timedelta(hours=1)) == []
+
+
+def test_a_quiet_host_has_no_news(add_host, open_port):
+    open_port(22, last_seen_at=NOON - timedelta(hours=9))
+
+    assert news() == []
+
+
+def test_of_several_events_of_a_kind_the_last_is_told(add_host):
+    """N61, N63"""
+    host = add_host()
+    for event_type, at in (("unwatched", 30), ("unwatched", 20), ("clock_set_back", 10)):
+        HostEvent.objects.create(
+            host=host, event_type=event_type, timestamp=NOON - at * MINUTE, detail=f"{at} min."
+        )
+
+    assert news() == [
+        "atlas, 10 min ago: clock set back. 10 min.",
+        "atlas, 20 min ago: not watched for a while. 20 min.",
+    ]
+
+
+def test_hosts_and_their_news_take_two_statements(add_host, open_port, django_assert_num_queries):
+    for number in range(3):
+        host = add_host(f"host-{number}", unsettled="boot", watched_since=WATCHED)
+        open_port(22, host_id=host.host_id, last_seen_at=NOON - 10 * MINUTE)
+        HostEvent.objects.create(host=host, event_type="rebooted", timestamp=WATCHED)
+
+    with django_assert_num_queries(2):
+        told = news()
+
+    assert [line.split(";")[1] for line in told] == [" 1 port has not come back yet."] * 3
+
+
+def test_the_board_shows_the_news(admin_client, add_host):
+    HostEvent.objects.create(
+        host=add_host(), event_type="rebooted", timestamp=timezone.now(), detail="<b>"
+    )
+
+    assert "atlas rebooted 0 s ago." in admin_client.get("/").text
+
+
+def test_the_admin_shows_how_far_the_open_stretch_reaches(admin_client, add_host):
+    """An unchanged sweep writes the host alone."""
+    host = add_host(watched_since=NOON - 60 * MINUTE, unchanged_sweeps=238)
+    Coverage.objects.create(
+        host=host, started_at=host.watched_since, ended_at=host.watched_since, sweeps=2
+    )
+
+    text = admin_client.get("/admin/collector/coverage/").text
+
+    assert '<td class="field-until nowrap">Jan. 1, 2026, noon</td>' in text
+    assert '<td class="field-looks">240</td>' in text
+
+
+def test_events_of_a_host_can_be_read_but_not_written(admin_client, booting):
+    event = booting.events.get()
+
+    listed = admin_client.get("/admin/collector/hostevent/")
+    changed = admin_client.post(f"/admin/collector/hostevent/{event.pk}/change/", {"detail": "x"})
+
+    assert "Rebooted" in listed.text
+    assert changed.status_code == 403
