@@ -6,7 +6,7 @@ new processes are looked through, only new sockets are searched for, and of what
 part is verified at each look, in turn. All this is a cache: `learn` starts it anew.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator
 from math import ceil
 
 from collector import process
@@ -14,7 +14,7 @@ from collector.ss import Socket
 
 VERIFIED_AT_LEAST = 10  # holders at each look
 TRIES = 2  # so many looks search for the holder of a socket; then it is known to have none
-OPENERS = 32  # processes that opened a socket lately: the likeliest to have opened the next
+LIKELY = 32  # processes that opened or closed a socket lately: the first to be asked for a new one
 
 
 class Holders:
@@ -29,7 +29,8 @@ class Holders:
         self._held: dict[int, set[int]] = {}  # PID: inodes
         self._pids: set[int] = set()
         self._young: set[int] = set()  # just forked, perhaps, and still holding too much
-        self._openers: dict[int, None] = {}  # the latest last
+        self._likely: dict[int, None] = {}  # the latest last
+        self._counts: dict[int, int] = {}  # PID: open files when they were counted last
         self._turn: list[tuple[int, int]] = []  # (inode, PID) still to be verified
         self._round = 0  # the size of the whole round
 
@@ -89,6 +90,7 @@ class Holders:
                 self._lost.pop(inode, None)
                 for pid in self.of.pop(inode):
                     self._held[pid].discard(inode)
+                    self._is_likely(pid)
         new = now.keys() - self.of.keys()
         for inode in new:
             self.of[inode] = {}
@@ -110,7 +112,7 @@ class Holders:
     def _leave(self, pid: int) -> set[int]:
         """Forget a process that has ended; return what it held."""
         self.hidden.discard(pid)
-        self._openers.pop(pid, None)
+        self._likely.pop(pid, None)
         held = set(self._held.get(pid, ()))
         for inode in held:
             self._drop(inode, pid)
@@ -133,31 +135,44 @@ class Holders:
             self._add(inode, pid, files[inode])
         return before ^ now
 
-    def _search(self, candidates: Iterable[int]) -> set[int]:
+    def _search(self, candidates: Collection[int]) -> set[int]:
         """
         Search for the holders of the sockets that have none, until all are found.
 
-        The likeliest first: who opened a socket lately, then the youngest. What nobody holds
-        (the kernel's own sockets, those of other namespaces) is not searched for for ever.
+        What nobody holds (the kernel's own sockets, those of other namespaces) is not searched
+        for for ever.
         """
         wanted = {inode for inode, tries in self._lost.items() if tries < TRIES}
         if not wanted:
             return set()
         changed: set[int] = set()
-        lately = list(reversed(self._openers))
-        for pid in dict.fromkeys([*lately, *sorted(candidates, reverse=True)]):
+        for pid in self._likeliest_first(candidates):
             changed |= self._look_into(pid)
             if found := wanted - self._lost.keys():
                 wanted -= found
-                self._openers.pop(pid, None)
-                self._openers[pid] = None
+                self._is_likely(pid)
                 if not wanted:
                     break
         for inode in wanted:
             self._lost[inode] += 1
-        for pid in list(self._openers)[:-OPENERS]:
-            del self._openers[pid]
         return changed
+
+    def _likeliest_first(self, candidates: Collection[int]) -> Iterator[int]:
+        """Yield those that opened or closed sockets lately, have more or less files, are young."""
+        lately = list(reversed(self._likely))
+        yield from lately
+        left = set(candidates).difference(lately)
+        counts = {pid: process.count_files(pid) for pid in left}
+        changed = {pid for pid, count in counts.items() if count != self._counts.get(pid)}
+        self._counts = counts
+        yield from sorted(changed, reverse=True)
+        yield from sorted(left - changed, reverse=True)
+
+    def _is_likely(self, pid: int) -> None:
+        self._likely.pop(pid, None)
+        self._likely[pid] = None
+        if len(self._likely) > LIKELY:
+            del self._likely[next(iter(self._likely))]
 
     def _next(self, share: float) -> list[tuple[int, int]]:
         """Return the next part of the round in which every holder has its turn."""

@@ -143,8 +143,9 @@ class Listener:
     is_client: bool = False  # an unconnected UDP socket on an ephemeral port
     well_known: str = ""  # what this machine's /etc/services calls the port: a hint, no owner
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, int]:
+        """What names the port on its host."""
         return self.protocol, self.port
 
     @property
