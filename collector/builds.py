@@ -7,7 +7,7 @@ and IPv4 at once, and IPv6 stands in brackets (N2, N3, N4).
 
 import re
 from collections.abc import Iterable
-from enum import Enum, auto
+from enum import StrEnum
 from functools import lru_cache
 
 from collector.addresses import canonical, family_of, split_zone
@@ -35,9 +35,10 @@ VERSION = re.compile(rb"iproute2-(?:ss(\d{6})|v?(\d{1,4}(?:\.\d{1,4}){1,3}))").s
 FLIPPED = (4, 14)
 
 
-class Style(Enum):
-    OLD = auto()
-    NEW = auto()
+class Style(StrEnum):
+    OLD = "old"
+    NEW = "new"
+    BLIND = "blind"  # a newer build that could not see v6only, for it had to read /proc (N57)
 
 
 def parse_version(output: bytes) -> tuple[int, ...] | None:
@@ -95,15 +96,17 @@ def _address(host: bytes) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def bound_to(host: bytes, v6only: bytes | None, style: Style | None) -> tuple[str, str, Family]:
-    """Return address, device and family; N2 to N8."""
+def bound_to(host: bytes, v6only: bytes, style: Style | None) -> tuple[str, str, Family]:
+    """Return address, device and family; v6only is b"" where it is not told. N2 to N8, N57."""
     address, device = _address(host)
     if address not in {"*", "::", "0.0.0.0"}:  # noqa: S104 -- read, not bound to
         return address, device, family_of(address)
-    if v6only is not None and address != "0.0.0.0":  # noqa: S104 -- read, not bound to
+    if v6only and address != "0.0.0.0":  # noqa: S104 -- read, not bound to
         return "::", device, Family.V6 if v6only == b"1" else Family.DUAL
     if address == "*" and style is Style.NEW:
         return "::", device, Family.DUAL
+    if address == "*" and style is Style.BLIND:
+        return "::", device, Family.UNKNOWN
     if address == "0.0.0.0" or (address == "*" and style is Style.OLD):  # noqa: S104 -- see above
         return "0.0.0.0", device, Family.V4  # noqa: S104 -- see above
     if host.startswith(b"["):

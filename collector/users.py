@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from itertools import zip_longest
+from typing import NamedTuple
 
 from collector.text import safe
 
@@ -26,17 +27,19 @@ CUT = 65_535  # ss cuts the column here, in the midst of an entry (N19)
 ENTRY_SIZE = 64  # no entry is longer
 
 # Possessive (`++`) where nothing is gained by trying again, which halves the time.
-_OPEN = rb"users:\("
 _NUMBER = rb"(\d{1,10}+)"
 _FURTHER = rb"[a-z_]++=[^\",()\s]*+"  # tid= today, whatever comes tomorrow (N16)
 _FACTS = rb'",pid=%b,(?:%b,)*fd=%b(?:,%b)*\)' % (_NUMBER, _FURTHER, _NUMBER, _FURTHER)
-_PLAIN = rb'\("([^",]*+)' + _FACTS
-_CLOSED = rb"\)(?!\S)(?!\s*\")"
 
 # Without a quote or a comma in a name there is one way to spell a list; most are like that.
-ONE = re.compile(_OPEN + _PLAIN + _CLOSED).match
+_NAME = rb'\("%b",pid=%b,fd=%b\)'
+SIMPLE = rb"users:\(%b((?:,%b){0,500}+)\)(?!\S)" % (
+    _NAME % (rb'([^",\n]{0,64}+)', _NUMBER, _NUMBER),
+    _NAME % (rb'[^",\n]{0,64}+', rb"\d{1,10}+", rb"\d{1,10}+"),
+)
+_PLAIN = rb'\("([^",]*+)' + _FACTS
 ENTRY = re.compile(_PLAIN)
-LIST = re.compile(rb"%b(?:%b,)*%b%b" % (_OPEN, _PLAIN, _PLAIN, _CLOSED)).match
+LIST = re.compile(rb"users:\((?:%b,)*%b\)(?!\S)(?!\s*\")" % (_PLAIN, _PLAIN)).match
 
 FACTS = re.compile(_FACTS)
 OLD_FACTS = re.compile(rb'",%b,%b\)' % (_NUMBER, _NUMBER))  # before iproute2 3.14
@@ -45,8 +48,7 @@ FIRST = len("users:(")
 END = re.compile(rb"\)(?=\s*\Z|[^\S\n]*\n|\s+(?:[\w-]+:|[<-]-[->]))").match
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """One open file of one process. The name is a hint: it may be cut, forged or lossy."""
 
     name: str
@@ -75,14 +77,16 @@ class _Entry:
 
 def read(text: bytes) -> Column:
     """Read the users column at the beginning of `text`, or find none."""
-    if (match := ONE(text)) and match.end() < CUT - ENTRY_SIZE:
-        name, pid, fd = match.groups()
-        return (User(_name(name), int(pid), int(fd)),), match.end(), State.WHOLE
     if not text.startswith(b'users:(("'):
         return (), 0, State.WHOLE
     if (match := LIST(text)) and match.end() < CUT - ENTRY_SIZE:
         return _users(ENTRY.findall(text, FIRST, match.end())), match.end(), State.WHOLE
     return _read_hostile(text)
+
+
+def simple(entries: bytes) -> tuple[User, ...]:
+    """Read entries with neither quote nor comma in their names."""
+    return _users(ENTRY.findall(entries))
 
 
 def _read_hostile(text: bytes) -> Column:
@@ -150,9 +154,10 @@ def _certain(entries: list[_Entry]) -> list[_Entry]:
 
 
 def _users(entries: Iterable[tuple[bytes, bytes, bytes]]) -> tuple[User, ...]:
-    return tuple(User(_name(name), int(pid), int(fd)) for name, pid, fd in entries)
+    return tuple(User(name_of(name), int(pid), int(fd)) for name, pid, fd in entries)
 
 
 @lru_cache(maxsize=4096)
-def _name(name: bytes) -> str:
+def name_of(name: bytes) -> str:
+    """Return a name made safe to show."""
     return safe(name)
