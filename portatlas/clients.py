@@ -13,8 +13,8 @@ from django.db.models import BooleanField, Case, F, Q, Value, When
 STAYED = timedelta(hours=1)
 
 # Measured to the last time it was seen: nobody knows whether it stays where nobody looks.
-HAS_STAYED = Q(active_since__lte=F("last_seen_at") - STAYED) | Q(
-    current_state="active", active_since__lte=F("host__last_sweep_at") - STAYED
+HAS_STAYED = Q(current_state="active", active_since__lte=F("host__last_sweep_at") - STAYED) | Q(
+    current_state="disappeared", active_since__lte=F("last_seen_at") - STAYED
 )
 
 

@@ -4,7 +4,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
+from django.db.models.functions import Coalesce
 
 from collector.models import PortEvent, PortRuntime
 from collector.sweep import Endpoint, Family, Role
@@ -73,7 +74,8 @@ class PortQuerySet(models.QuerySet):
         return self.without_clients().filter(
             host__unsettled=BOOT,
             current_state="active",
-            last_seen_at__lt=F("host__watched_since"),
+            # Not the start of coverage alone: a gap begins another stretch of the same boot.
+            last_seen_at__lt=Coalesce("host__booted_at", "host__watched_since"),
         )
 
     def search(self, text: str):
@@ -119,7 +121,7 @@ class Port(PortRuntime):
     @property
     def is_awaited(self) -> bool:
         """Whether it has not come back yet since its host's last boot, see `awaited()`."""
-        since = self.host.watched_since
+        since = self.host.booted_at or self.host.watched_since
         is_booting = self.is_active and self.host.unsettled == BOOT
         return is_booting and since is not None and self.last_seen_at < since
 

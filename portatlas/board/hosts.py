@@ -52,8 +52,8 @@ class HostView:
             )
         if host.last_look_at > now:
             problems.append(
-                f"The clock of {host.host_id} was set back: looks are dropped until it has passed "
-                f"{host.last_look_at:%F %T} UTC again."
+                f"The clock of {host.host_id} was set back: until it has passed "
+                f"{host.last_look_at:%F %T} UTC again, what happens is dated then."
             )
         if host.refused_at and host.refused_at > host.last_look_at:
             problems.append(
@@ -72,7 +72,7 @@ class HostView:
 def host_views(now: datetime) -> list[HostView]:
     """Return every host as the board shows it, in two queries."""
     recent = defaultdict(list)
-    for event in HostEvent.objects.filter(timestamp__gte=now - NEWS)[:MOST_NEWS]:
+    for event in HostEvent.objects.filter(timestamp__range=(now - NEWS, now))[:MOST_NEWS]:
         recent[event.host_id].append(event)
     awaited = (
         Port.objects.awaited()

@@ -6,6 +6,8 @@ import pytest
 from django.utils import timezone
 
 from collector.models import Coverage, HostEvent
+from collector.services import reconcile
+from collector.sweep import Endpoint, Listener, Owner, OwnerState, Protocol, Scope, Sweep, Verdict
 from portatlas.board.hosts import host_views
 from tests.conftest import NOON
 
@@ -127,3 +129,54 @@ def test_events_of_a_host_can_be_read_but_not_written(admin_client, booting):
 
     assert "Rebooted" in listed.text
     assert changed.status_code == 403
+
+
+@pytest.mark.django_db
+def test_a_reboot_is_news_from_its_first_look_until_everything_is_back():
+    """N62, with real looks: what the collector leaves open is what the board waits for."""
+    ports = (22, 25, 80)
+    reconcile(look(ports, "boot-1", NOON - 10 * MINUTE, uptime=9000))
+    reconcile(look(ports[:1], "boot-2", NOON, uptime=30))
+    waiting = news()
+    reconcile(look(ports[:2], "boot-2", NOON + MINUTE, uptime=90))
+    fewer = news(NOON + MINUTE)
+    reconcile(look(ports, "boot-2", NOON + 2 * MINUTE, uptime=150))
+
+    assert waiting == ["atlas rebooted 30 s ago; 2 ports have not come back yet."]
+    assert fewer == ["atlas rebooted 1 min ago; 1 port has not come back yet."]
+    assert news(NOON + 2 * MINUTE) == ["atlas rebooted 2 min ago."]
+
+
+@pytest.mark.django_db
+def test_a_gap_after_the_boot_does_not_turn_what_is_back_into_missing():
+    """N61, N62: a port that just stays is not written, so its row is older than the gap."""
+    reconcile(look((22, 25), "boot-1", NOON - 10 * MINUTE, uptime=9000, interval=15))
+    reconcile(look((22,), "boot-2", NOON, uptime=5, interval=15))
+    reconcile(look((22,), "boot-2", NOON + 2 * MINUTE, uptime=125, interval=15))
+
+    assert news(NOON + 2 * MINUTE) == [
+        "atlas rebooted 2 min ago; 1 port has not come back yet.",
+        "atlas, 0 s ago: not watched for a while. Nobody had looked since 2026-01-01 12:00:00 UTC.",
+    ]
+
+
+def look(ports, boot_id, at, uptime, interval=60):
+    """Return a look at a host on which these ports listen."""
+    return Sweep(
+        host_id="atlas",
+        taken_at=at,
+        verdict=Verdict.COMPLETE,
+        boot_id=boot_id,
+        booted_at=at - timedelta(seconds=uptime),
+        uptime=uptime,
+        interval=interval,
+        listeners=tuple(
+            Listener(
+                Protocol.TCP,
+                port,
+                (Endpoint("0.0.0.0", "", Scope.ANY, 0, 128, f"{boot_id}:{port}", port),),
+                Owner(OwnerState.KNOWN, (port,), "server"),
+            )
+            for port in ports
+        ),
+    )
