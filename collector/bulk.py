@@ -138,5 +138,6 @@ def _columns(fields: Sequence[Field]) -> str:
     return ", ".join(_quote(field.column) for field in fields)
 
 
+@cache  # SQLite and PostgreSQL quote alike
 def _quote(name: str) -> str:
     return connection.ops.quote_name(name)

@@ -6,7 +6,9 @@ new processes are looked through, only new sockets are searched for, and of what
 part is verified at each look, in turn. All this is a cache: `learn` starts it anew.
 """
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterator
+from itertools import islice
 from math import ceil
 
 from collector import process
@@ -14,7 +16,7 @@ from collector.ss import Socket
 
 VERIFIED_AT_LEAST = 10  # holders at each look
 TRIES = 2  # so many looks search for the holder of a socket; then it is known to have none
-LIKELY = 32  # processes that opened or closed a socket lately: the first to be asked for a new one
+LIKELY = 32  # processes that opened or closed a socket lately: the first asked
 
 
 class Holders:
@@ -28,11 +30,11 @@ class Holders:
         self._lost: dict[int, int] = {}  # sockets without holder: how often it was searched for
         self._held: dict[int, set[int]] = {}  # PID: inodes
         self._pids: set[int] = set()
-        self._young: set[int] = set()  # just forked, perhaps, and still holding too much
+        self._young: set[int] = set()  # perhaps just forked: not yet what they are going to be
         self._likely: dict[int, None] = {}  # the latest last
         self._counts: dict[int, int] = {}  # PID: open files when they were counted last
-        self._turn: list[tuple[int, int]] = []  # (inode, PID) still to be verified
-        self._round = 0  # the size of the whole round
+        # (inode, PID) of every holder; whose turn it is to be verified stands first.
+        self._turn: OrderedDict[tuple[int, int], None] = OrderedDict()
 
     def learn(self, sockets: Collection[Socket]) -> None:
         """Start anew with what `ss -p` told, believing a PID only if it holds the socket (N23)."""
@@ -51,6 +53,9 @@ class Holders:
                 self._look_into(pid)
         # ss lists processes before sockets, and misses whoever came in between (N32).
         self._search(self._pids)
+        # By process, so that a look verifies many sockets of few processes.
+        pairs = ((inode, pid) for pid, held in self._held.items() for inode in held)
+        self._turn = OrderedDict.fromkeys(pairs)
 
     def follow(self, sockets: Collection[Socket], share: float) -> tuple[set[int], set[int]]:
         """
@@ -68,13 +73,15 @@ class Holders:
         fresh = pids - self._pids
         for pid in fresh | (self._young & pids):
             changed |= self._look_into(pid)
+        verified = self._young & pids
         self._pids, self._young = pids, fresh
-        verified = set()
-        for inode, pid in self._next(share):
-            if (file := self.of.get(inode, {}).get(pid)) is None:
+        count = max(VERIFIED_AT_LEAST, ceil(share * len(self._turn)))
+        for inode, pid in list(islice(self._turn, count)):
+            if (inode, pid) not in self._turn:  # it went as one before it was looked into
                 continue
+            self._turn.move_to_end((inode, pid))
             verified.add(pid)
-            if not process.holds(pid, file, inode):
+            if not process.holds(pid, self.of[inode][pid], inode):
                 changed |= self._look_into(pid)
         return changed | self._search(pids - fresh), verified
 
@@ -90,6 +97,7 @@ class Holders:
                 self._lost.pop(inode, None)
                 for pid in self.of.pop(inode):
                     self._held[pid].discard(inode)
+                    del self._turn[inode, pid]
                     self._is_likely(pid)
         new = now.keys() - self.of.keys()
         for inode in new:
@@ -100,11 +108,12 @@ class Holders:
 
     def _add(self, inode: int, pid: int, file: int) -> None:
         self.of[inode][pid] = file
+        self._turn.setdefault((inode, pid))
         self._held.setdefault(pid, set()).add(inode)
         self._lost.pop(inode, None)
 
     def _drop(self, inode: int, pid: int) -> None:
-        del self.of[inode][pid]
+        del self.of[inode][pid], self._turn[inode, pid]
         self._held[pid].discard(inode)
         if not self.of[inode]:
             self._lost[inode] = 0
@@ -173,12 +182,3 @@ class Holders:
         self._likely[pid] = None
         if len(self._likely) > LIKELY:
             del self._likely[next(iter(self._likely))]
-
-    def _next(self, share: float) -> list[tuple[int, int]]:
-        """Return the next part of the round in which every holder has its turn."""
-        if not self._turn:
-            self._turn = [(inode, pid) for pid, held in self._held.items() for inode in held]
-            self._round = len(self._turn)
-        count = max(VERIFIED_AT_LEAST, ceil(share * self._round))
-        part, self._turn = self._turn[:count], self._turn[count:]
-        return part

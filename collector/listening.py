@@ -101,9 +101,7 @@ class Listening:
         """Catch up with the sockets of this look; see `Holders.follow`."""
         stale, verified = self._holders.follow(sockets, share)
         for pid in verified & self._processes.keys():
-            known = self._processes[pid]
-            now = process.read(pid, known)
-            if now is not known:
+            if not process.is_unchanged(self._processes[pid]):
                 stale |= self._holders.held_by(pid)
                 del self._processes[pid]
         if monotonic() - self._asked_at > ASKED_EVERY:
@@ -120,30 +118,34 @@ class Listening:
     def _ask_again(self) -> None:
         """Have those listeners built anew that containers or systemd know something of."""
         self._asked_at = monotonic()
-        self._outside = Outside()
         for key, listener in list(self._built.items()):
             owner = listener.owner
             if owner.role == Role.PROXY or owner.socket_unit or owner.container:
                 del self._built[key]
 
     def _build(self, sockets: Collection[Socket], stale: set[int]) -> None:
-        before, groups = self._groups, self._groups
+        groups = self._groups
         if sockets is not self._sockets:
             groups = grouped(sockets)
         elif not stale and len(self._built) == len(groups):
             return
-        built = {}
+        before = self._groups
+        fresh = {key for key, group in groups.items() if group != before.get(key)}
+        if stale:
+            fresh |= {
+                key
+                for key, group in groups.items()
+                if not stale.isdisjoint([each.inode for each in group])
+            }
+        fresh |= groups.keys() - self._built.keys()
+        self._outside = Outside()  # yesterday's answer knows nothing of a new port
         ephemeral = machine.ephemeral_ports()
-        for key, group in groups.items():
-            known = self._built.get(key)
-            is_known = (
-                known is not None
-                and group == before.get(key)
-                and not (stale and any(each.inode in stale for each in group))
-            )
-            built[key] = known if is_known else self._listener(group, ephemeral)
-        self._sockets, self._groups, self._built = sockets, groups, built
-        self.listeners = tuple(built.values())
+        self._built = {
+            key: self._listener(group, ephemeral) if key in fresh else self._built[key]
+            for key, group in groups.items()
+        }
+        self._sockets, self._groups = sockets, groups
+        self.listeners = tuple(self._built.values())
 
     def _listener(self, group: tuple[Socket, ...], ephemeral: range) -> Listener:
         holders = [self._holders_of(socket) for socket in group]

@@ -62,9 +62,9 @@ class Watch:
             self._listening.learn(seen.reading.sockets)
             self._full_at = started
         else:
-            # A holder that came in as a round began waits for the next: so two of them.
-            share = 2 * (interval or VERIFIED_WITHIN) / VERIFIED_WITHIN
-            self._listening.follow(seen.reading.sockets, min(1, share))
+            # All have their turn a little sooner than promised, for a look may come late.
+            left = VERIFIED_WITHIN - 2 * interval
+            self._listening.follow(seen.reading.sockets, interval / left if left > interval else 1)
         self._looked_at = started
         listeners = self._listening.listeners
         owners_seen, owners_reason = owners.visibility(

@@ -28,7 +28,7 @@ class Process(NamedTuple):
     cmdline: str  # secrets redacted
     user: str
     cgroup: str
-    raw: tuple  # what all this was made of, without the command line itself
+    signature: tuple  # what changes when any of this does
 
     @property
     def is_systemd(self) -> bool:
@@ -41,40 +41,35 @@ def pids() -> set[int]:
     return {int(name) for name in os.listdir("/proc") if name.isdigit()}  # noqa: PTH208  # names, no paths
 
 
-def read(pid: int, known: Process | None = None) -> Process | None:
-    """
-    Return what a process is now, None when it has ended.
-
-    `known` is what was read of that PID before; it is returned itself when it still holds.
-    """
-    stat = _bytes(f"/proc/{pid}/stat")
-    if not stat:
+def read(pid: int) -> Process | None:
+    """Return what a process is now, None when it has ended."""
+    stat, status = _bytes(f"/proc/{pid}/stat"), _bytes(f"/proc/{pid}/status")
+    if not stat or not status:
         return None
     # A name may have parentheses in it; nothing behind it has (proc_pid_stat(5)).
     name = stat[stat.index(b"(") + 1 : stat.rindex(b")")]
     fields = stat[stat.rindex(b")") + 2 :].split()
-    parent, started = int(fields[1]), int(fields[19])
-    command = _bytes(f"/proc/{pid}/cmdline", LONGEST)
-    exe = _link(f"/proc/{pid}/exe")
-    status = _bytes(f"/proc/{pid}/status")
-    uid = status.partition(b"\nUid:")[2].split(None, 1)[:1]
-    group = _bytes(f"/proc/{pid}/cgroup")
-    raw = (started, parent, name, exe, hash(command), uid, group)
-    if known and known.raw == raw:
-        return known
-    is_deleted = exe.endswith(DELETED)
+    uid = status.partition(b"\nUid:")[2].split(None, 1)[0]
+    exe, command = _link(f"/proc/{pid}/exe"), _bytes(f"/proc/{pid}/cmdline", LONGEST)
     return Process(
         pid,
-        started / TICKS,
-        parent,
-        safe(name),
-        safe(exe.removesuffix(DELETED), 4096),
-        is_deleted,
-        redact([os.fsdecode(each) for each in command.rstrip(b"\0").split(b"\0")]),
-        user(int(uid[0])) if uid else "",
-        _own_cgroup(group),
-        raw,
+        started=int(fields[19]) / TICKS,
+        parent=int(fields[1]),
+        name=safe(name),
+        exe=safe(exe.removesuffix(DELETED), 4096),
+        exe_is_deleted=exe.endswith(DELETED),
+        cmdline=redact([os.fsdecode(each) for each in command.rstrip(b"\0").split(b"\0")]),
+        user=user(int(uid)),
+        cgroup=_own_cgroup(_bytes(f"/proc/{pid}/cgroup")),
+        signature=_signature(status, exe, command),
     )
+
+
+def is_unchanged(known: Process) -> bool:
+    """Whether a process, which still holds what it held, is what it was when it was read."""
+    pid = known.pid
+    status, exe = _bytes(f"/proc/{pid}/status"), _link(f"/proc/{pid}/exe")
+    return known.signature == _signature(status, exe, _bytes(f"/proc/{pid}/cmdline", LONGEST))
 
 
 def sockets(pid: int) -> dict[int, int]:
@@ -117,6 +112,12 @@ def user(uid: int) -> str:
         return safe(pwd.getpwuid(uid).pw_name)
     except (KeyError, OverflowError):
         return str(uid)
+
+
+def _signature(status: bytes, exe: str, command: bytes) -> tuple:
+    lines = status.partition(b"\nGid:")[0].split(b"\n")
+    told = [line for line in lines if line.startswith((b"Name:", b"PPid:", b"Uid:"))]
+    return (*told, exe, hash(command))
 
 
 def _own_cgroup(text: bytes) -> str:

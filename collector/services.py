@@ -112,7 +112,10 @@ def reconcile(
     believed = sweep.verdict in {Verdict.COMPLETE, Verdict.PARTIAL}
     if sweep.source == "file" and not believed and not Host.objects.filter(pk=sweep.host_id):
         return Outcome(sweep)  # a typing mistake makes no host
-    if sweep.verdict == Verdict.COMPLETE and _extend(sweep, alive_every):
+    may_be_unchanged = sweep.verdict == Verdict.COMPLETE and (
+        before is None or before.digest == sweep.digest
+    )
+    if may_be_unchanged and _extend(sweep, alive_every):
         return Outcome(sweep)
     try:
         with transaction.atomic():
