@@ -103,10 +103,8 @@ def bound_to(host: bytes, v6only: bytes, style: Style | None) -> tuple[str, str,
         return address, device, family_of(address)
     if v6only and address != "0.0.0.0":  # noqa: S104 -- read, not bound to
         return "::", device, Family.V6 if v6only == b"1" else Family.DUAL
-    if address == "*" and style is Style.NEW:
-        return "::", device, Family.DUAL
-    if address == "*" and style is Style.BLIND:
-        return "::", device, Family.UNKNOWN
+    if address == "*" and style in {Style.NEW, Style.BLIND}:
+        return "::", device, Family.DUAL if style is Style.NEW else Family.UNKNOWN
     if address == "0.0.0.0" or (address == "*" and style is Style.OLD):  # noqa: S104 -- see above
         return "0.0.0.0", device, Family.V4  # noqa: S104 -- see above
     if host.startswith(b"["):

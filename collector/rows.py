@@ -169,25 +169,37 @@ def _sockets(rows: Iterable[tuple[bytes, ...]], dialect: Dialect) -> list[Socket
     style, is_detailed = dialect
     sockets: list[Socket | None] = []
     for (
-        tcp, backlog, limit, host, digits, _,
-        name, pid, fd, further,
-        uid, inode, cookie, cgroup, v6only, shutdown,
+        tcp,
+        backlog,
+        limit,
+        host,
+        digits,
+        _,
+        name,
+        pid,
+        fd,
+        further,
+        uid,
+        inode,
+        cookie,
+        cgroup,
+        v6only,
+        shutdown,
     ) in rows:
         if not host or not 0 < (port := int(digits)) <= 65535:
             sockets.append(None)
             continue
         most = int(limit) if tcp else 0
-        seen = style
-        if not shutdown and is_detailed and not most and bool(inode) is bool(tcp):
-            # Netlink would have told the mark, and of TCP the limit; /proc of UDP tells nothing.
-            cookie = b""
-            seen = BLIND if style is NEW else style
-        address, device, family = bound_to(host, v6only, seen)
+        # Netlink tells the shutdown mark, and of TCP a limit; /proc tells nothing of UDP (N57).
+        by_proc = not shutdown and (not most if tcp else is_detailed and not inode)
+        address, device, family = bound_to(
+            host, v6only, BLIND if by_proc and style is NEW else style
+        )
         holders: tuple[User, ...] = ()
         if pid:
             holders = (User(name_of(name), int(pid), int(fd)),)
             if further:
-                holders += users.simple(further)
+                holders += users.read_simple(further)
         sockets.append(
             Socket(
                 TCP if tcp else UDP,
@@ -200,7 +212,7 @@ def _sockets(rows: Iterable[tuple[bytes, ...]], dialect: Dialect) -> list[Socket
                 holders,
                 False,
                 int(inode) if inode else 0,
-                cookie.decode(),
+                "" if by_proc else cookie.decode(),  # there it is an address, reused later
                 # ss -e leaves out the uid of root.
                 int(uid) if uid else 0 if inode else None,
                 _cgroup(cgroup) if cgroup else "",

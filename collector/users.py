@@ -32,11 +32,11 @@ _FURTHER = rb"[a-z_]++=[^\",()\s]*+"  # tid= today, whatever comes tomorrow (N16
 _FACTS = rb'",pid=%b,(?:%b,)*fd=%b(?:,%b)*\)' % (_NUMBER, _FURTHER, _NUMBER, _FURTHER)
 
 # Without a quote or a comma in a name there is one way to spell a list; most are like that.
-_NAME = rb'\("%b",pid=%b,fd=%b\)'
-SIMPLE = rb"users:\(%b((?:,%b){0,500}+)\)(?!\S)" % (
-    _NAME % (rb'([^",\n]{0,64}+)', _NUMBER, _NUMBER),
-    _NAME % (rb'[^",\n]{0,64}+', rb"\d{1,10}+", rb"\d{1,10}+"),
-)
+_SIMPLE = rb'\("%b",pid=%b,fd=%b\)'
+_FIRST = _SIMPLE % (rb'([^",\n]{0,64}+)', _NUMBER, _NUMBER)
+_MORE = _SIMPLE % (rb'[^",\n]{0,64}+', rb"\d{1,10}+", rb"\d{1,10}+")
+SIMPLE = rb"users:\(%b((?:,%b){0,500}+)\)(?!\S)" % (_FIRST, _MORE)
+SIMPLE_ENTRIES = re.compile(_FIRST).findall
 _PLAIN = rb'\("([^",]*+)' + _FACTS
 ENTRY = re.compile(_PLAIN)
 LIST = re.compile(rb"users:\((?:%b,)*%b\)(?!\S)(?!\s*\")" % (_PLAIN, _PLAIN)).match
@@ -84,9 +84,9 @@ def read(text: bytes) -> Column:
     return _read_hostile(text)
 
 
-def simple(entries: bytes) -> tuple[User, ...]:
-    """Read entries with neither quote nor comma in their names."""
-    return _users(ENTRY.findall(entries))
+def read_simple(entries: bytes) -> tuple[User, ...]:
+    """Read entries that have the form of SIMPLE."""
+    return _users(SIMPLE_ENTRIES(entries))
 
 
 def _read_hostile(text: bytes) -> Column:
@@ -154,7 +154,7 @@ def _certain(entries: list[_Entry]) -> list[_Entry]:
 
 
 def _users(entries: Iterable[tuple[bytes, bytes, bytes]]) -> tuple[User, ...]:
-    return tuple(User(name_of(name), int(pid), int(fd)) for name, pid, fd in entries)
+    return tuple([User(name_of(name), int(pid), int(fd)) for name, pid, fd in entries])
 
 
 @lru_cache(maxsize=4096)

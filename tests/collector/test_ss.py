@@ -82,7 +82,10 @@ def one(text, **options):
 @pytest.mark.parametrize("versioned", [True, False])
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_every_fixture_parses_to_its_truth(name, versioned):
-    """N1 to N5, N8, N10, N12, N13, N20 to N25, N27, N29, N35, N40, N41."""
+    """
+    The header of N1, addresses (N2, N3, N4, N5, N8, N41), columns (N10, N12, N13), names (N20, N21,
+    N22, N23, N24, N25, N27), and who is not seen (N29, N35); three sockets of one port (N40).
+    """
     build, flags = re.fullmatch(r"(.+?\.\d+\.0)\.(.+)\.txt", name).groups()
     old_without_details = build == "v4.9.0" and flags != "lntupHe"
     truth = sorted(
@@ -154,10 +157,11 @@ def test_a_header_alone_is_an_empty_reading():
         b"Usage: ss [ OPTIONS ]\n       ss [ OPTIONS ] [ FILTER ]\n",
         b"<!DOCTYPE html><html><body>tcp LISTEN</body></html>",
         b"\x7fELF\x02\x01\x01\x00\x1b[2J",
-        b"State  Recv-Q Send-Q Local Address:Port\nLISTEN 0 5 *:80 *:*\n",  # N11: asked without -u
+        b"State  Recv-Q Send-Q Local Address:Port\nLISTEN 0 5 *:80 *:*\n",
     ],
 )
 def test_what_is_no_output_of_ss_is_refused_with_what_was_seen(text):
+    """N11: nor is a listing without the columns that tell TCP from UDP."""
     with pytest.raises(ss.ParseError) as refusal:
         ss.parse(text)
 
@@ -237,7 +241,7 @@ def test_tokens_are_read_by_name_in_any_order_and_unknown_ones_ignored():
     ],
 )
 def test_an_address_means_what_its_build_means_by_it(local, peer, tail, version, expected):
-    """N2 to N4, N7, N8."""
+    """N2, N3, N4, N7, N8."""
     socket = one(row(local=local, peer=peer, tail=tail), version=version)
 
     assert (socket.address, socket.family) == expected
