@@ -155,7 +155,8 @@ class Scenarios:
         self._check(not difference, f"{name}: still untrue after {looks} looks: {difference}.")
         sys.stdout.write(f"  {name}: told as without a cache after {looks} looks of {ROTATION}\n")
         undo()
-        self.watcher.settle()
+        for _ in range(ROTATION):
+            self.watcher.sweep()
 
     def _check_facts(self, name: str) -> None:
         difference = self.watcher.difference()
