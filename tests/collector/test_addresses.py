@@ -69,7 +69,7 @@ def test_any_text_has_a_scope(address, device):
 
 @given(st.one_of(st.binary(), st.text()), st.integers(2, 40))
 def test_any_text_is_made_printable_and_capped(value, limit):
-    """N25 to N27."""
+    """N25, N27."""
     text = safe(value, limit)
 
     assert text.isprintable()

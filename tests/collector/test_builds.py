@@ -93,7 +93,8 @@ def test_newer_builds_tell_address_device_and_family(build):
 
     others = {(*each[:3], each.family, each.port) for each in found.sockets if each.port >= 23200}
     assert others == set(OTHERS)
-    assert all(each.cookie and each.inode for each in found.sockets)
+    assert all(each.identity == each.cookie != "" for each in found.sockets)
+    assert all(each.inode for each in found.sockets)
     assert not found.through_proc
 
 

@@ -52,7 +52,7 @@ def read(whole):
     ],
 )
 def test_a_spoofed_pid_is_not_believed(name, shown, tail):
-    """N20 to N27."""
+    """N20, N21, N22, N23, N24, N25, N27."""
     socket = read(text((name, 99, 5), tail=tail))
 
     assert socket.users == (User(shown, 99, 5),)
@@ -187,7 +187,7 @@ ROWS = st.lists(st.tuples(USERS, st.sampled_from([TAIL, b"", b"      "])), min_s
 @example([([(b'",pid=1,fd=3),(', 9, 5), (b"", 98, 5)], TAIL)])
 @example([([(b"\n", 2, 0), (b',pid=1,fd=3),("', 3, 0)], b"")])
 def test_whatever_the_names_every_socket_is_found_and_no_pid_is_invented(rows):
-    """N20 to N25: what is said is true; what is left out is said to be."""
+    """N18, N20, N21, N23, N24, N25: what is said is true; what is left out is said to be."""
     reading = ss.parse(b"".join(text(*users, tail=tail) for users, tail in rows))
 
     assert (len(reading.sockets), reading.skipped, reading.unreadable) == (len(rows), 0, 0)
