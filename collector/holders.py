@@ -15,6 +15,7 @@ from collector import process
 from collector.ss import Socket
 
 VERIFIED_AT_LEAST = 10  # holders at each look
+ROLL_CALL = 4  # looks: so often processes are counted, when no socket is new
 TRIES = 2  # so many looks search for the holder of a socket; then it is known to have none
 LIKELY = 32  # processes that opened or closed a socket lately: the first asked
 
@@ -29,6 +30,7 @@ class Holders:
         self._identities: dict[int, str] = {}  # inode: which socket has it now
         self._lost: dict[int, int] = {}  # sockets without holder: how often it was searched for
         self._held: dict[int, set[int]] = {}  # PID: inodes
+        self._looks = 0
         self._pids: set[int] = set()
         self._young: set[int] = set()  # perhaps just forked: not yet what they are going to be
         self._likely: dict[int, None] = {}  # the latest last
@@ -64,17 +66,12 @@ class Holders:
         `share`, from 0 to 1, is how much of what is known is to be verified. Returns the
         inodes whose holders changed, and the PIDs that were verified.
         """
-        pids = process.pids()
         changed: set[int] = set()
-        for pid in self._pids - pids:
-            changed |= self._leave(pid)
+        verified: set[int] = set()
+        self._looks += 1
+        is_roll_call_due = sockets is not self._sockets or self._looks % ROLL_CALL == 0
         if sockets is not self._sockets:
             changed |= self._meet(sockets)
-        fresh = pids - self._pids
-        for pid in fresh | (self._young & pids):
-            changed |= self._look_into(pid)
-        verified = self._young & pids
-        self._pids, self._young = pids, fresh
         count = max(VERIFIED_AT_LEAST, ceil(share * len(self._turn)))
         for inode, pid in list(islice(self._turn, count)):
             if (inode, pid) not in self._turn:  # it went as one before it was looked into
@@ -83,11 +80,35 @@ class Holders:
             verified.add(pid)
             if not process.holds(pid, self.of[inode][pid], inode):
                 changed |= self._look_into(pid)
-        return changed | self._search(pids - fresh), verified
+        if is_roll_call_due or self._wanted():
+            found, grown_up = self._call_roll()
+            changed |= found
+            verified |= grown_up
+        return changed | self._search(self._pids), verified
 
     def held_by(self, pid: int) -> set[int]:
         """Return the inodes of the sockets that a process holds."""
         return self._held.get(pid, set())
+
+    def _call_roll(self) -> tuple[set[int], set[int]]:
+        """
+        Forget the processes that have ended, and look into the new ones, twice each.
+
+        Returns the inodes whose holders changed, and the PIDs of those that are new no longer.
+        """
+        pids = process.pids()
+        changed: set[int] = set()
+        for pid in self._pids - pids:
+            changed |= self._leave(pid)
+        fresh, young = pids - self._pids, self._young & pids
+        for pid in fresh | young:
+            changed |= self._look_into(pid)
+        self._pids, self._young = pids, fresh
+        return changed, young
+
+    def _wanted(self) -> set[int]:
+        """Return the sockets whose holder is still worth a search."""
+        return {inode for inode, tries in self._lost.items() if tries < TRIES}
 
     def _meet(self, sockets: Collection[Socket]) -> set[int]:
         """Take in the sockets of this look; return the inodes of those that are new."""
@@ -151,11 +172,9 @@ class Holders:
         What nobody holds (the kernel's own sockets, those of other namespaces) is not searched
         for for ever.
         """
-        wanted = {inode for inode, tries in self._lost.items() if tries < TRIES}
-        if not wanted:
-            return set()
+        wanted = self._wanted()
         changed: set[int] = set()
-        for pid in self._likeliest_first(candidates):
+        for pid in self._likeliest_first(candidates) if wanted else ():
             changed |= self._look_into(pid)
             if found := wanted - self._lost.keys():
                 wanted -= found

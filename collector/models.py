@@ -45,12 +45,10 @@ class Host(models.Model):
         blank=True,
         help_text="What a partial look, or a recent boot, left open for the rows not seen since.",
     )
-    watched_since = models.DateTimeField(
-        null=True, blank=True, help_text="When the stretch of coverage began that is still open."
-    )
-    unchanged_sweeps = models.PositiveIntegerField(
-        default=0, help_text="Sweeps of that stretch that are not yet counted in its row."
-    )
+    # The stretch of coverage that is still open; its row is written when it ends.
+    watched_since = models.DateTimeField(null=True, blank=True)
+    watched_until = models.DateTimeField(null=True, blank=True)
+    sweeps = models.PositiveIntegerField(default=0, help_text="Believed sweeps since then.")
     refused_at = models.DateTimeField(null=True, blank=True)
     refused_reason = models.TextField(blank=True)
 
@@ -241,8 +239,8 @@ class Coverage(models.Model):
     """
     An unbroken stretch in which a host was watched, within one boot.
 
-    What lies between two stretches is unknown, never "down". An unchanged sweep writes the
-    host alone: the open stretch reaches to `Host.last_sweep_at`, see `until`.
+    What lies between two stretches is unknown, never "down". A row says when its stretch began
+    and what failed in it; how far the open one reaches stands on its host, see `until`.
     """
 
     host = models.ForeignKey(Host, models.PROTECT, related_name="coverage")
@@ -275,13 +273,12 @@ class Coverage(models.Model):
     @property
     def until(self) -> datetime:
         """When the stretch ended, or was last extended."""
-        swept = self.host.last_sweep_at
-        return max(self.ended_at, swept) if self.is_open and swept else self.ended_at
+        return self.host.watched_until if self.is_open else self.ended_at
 
     @property
     def looks(self) -> int:
         """How many sweeps of the stretch were believed."""
-        return self.sweeps + (self.host.unchanged_sweeps if self.is_open else 0)
+        return self.host.sweeps if self.is_open else self.sweeps
 
 
 class HostEvent(models.Model):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from collector import bulk, reader, timekeeping
 from collector.history import History
@@ -26,8 +26,8 @@ Cause = PortEvent.Cause
 # The one statement of an unchanged sweep. Through the ORM it would cost as much as the parsing.
 EXTEND = """
 UPDATE collector_host
-SET last_look_at = %(at)s, last_sweep_at = %(at)s, uptime = %(uptime)s, duration = %(duration)s,
-    unchanged_sweeps = unchanged_sweeps + 1
+SET last_look_at = %(at)s, last_sweep_at = %(at)s, watched_until = %(at)s, sweeps = sweeps + 1,
+    uptime = %(uptime)s, duration = %(duration)s
 WHERE host_id = %(host)s AND machine_id = %(machine)s AND boot_id = %(boot)s
     AND source = %(source)s AND sweep_interval = %(interval)s
     AND verdict = 'complete' AND digest = %(digest)s
@@ -156,8 +156,8 @@ def _extend(sweep: Sweep, alive_every: float) -> bool:
     """
     Note that nothing changed since the last look, if so: one conditional UPDATE tells.
 
-    It writes a single page of the database, whatever the number of ports: the open stretch of
-    coverage is extended by `Host.last_sweep_at`, as the last sight of every active port is.
+    It writes a single page of the database, whatever the number of ports: the last sight of
+    every active port stands on its host, and so does the open stretch of coverage.
     """
     time = connection.ops.adapt_datetimefield_value
     values = {
@@ -207,14 +207,13 @@ def _lock(sweep: Sweep) -> tuple[Host, bool]:
 def _record(
     host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool, before: Sweep | None
 ) -> Outcome:
-    coverage = host.coverage.first()
     if sweep.verdict == Verdict.COMPLETE and (host.source, sweep.source) == ("ss", "psutil"):
         # It may see less than ss did: what it adds is true, what it misses is not gone for sure.
         sweep = replace(sweep, verdict=Verdict.PARTIAL)
     if sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
-        return _disbelieve(host, coverage, sweep)
+        return _disbelieve(host, sweep)
 
-    cause = timekeeping.cause(sweep, host, coverage)
+    cause = timekeeping.cause(sweep, host)
     is_settling = timekeeping.is_settling(sweep) and Cause.BOOT in {cause, host.unsettled}
     alive = _is_due(host.last_alive_at, sweep.taken_at, alive_every)
     is_steady = cause == Cause.OBSERVED and not host.unsettled and not alive
@@ -223,15 +222,13 @@ def _record(
     if sweep.verdict == Verdict.COMPLETE and not confirmed and not is_settling:
         doubt = _doubt(active, sweep)
         if doubt:
-            return _disbelieve(
-                host, coverage, replace(sweep, verdict=Verdict.SUSPECT, reason=doubt)
-            )
+            return _disbelieve(host, replace(sweep, verdict=Verdict.SUSPECT, reason=doubt))
 
     what = History(
         sweep,
         cause,
         unsettled=host.unsettled,
-        since=coverage.started_at if coverage and cause == Cause.OBSERVED else sweep.taken_at,
+        since=host.watched_since if cause == Cause.OBSERVED else sweep.taken_at,
         is_settling=is_settling,
         last_sweep_at=host.last_sweep_at,
         heartbeat=alive,
@@ -239,7 +236,7 @@ def _record(
     what.compare(rows, listeners)
     bulk.upsert(what.written, unique=("host", "protocol", "port"), keep=("first_seen_at",))
     bulk.insert(what.events)
-    _cover(host, coverage, sweep, cause)
+    _cover(host, sweep, cause)
     _remember(host, sweep)
     if sweep.verdict == Verdict.COMPLETE:
         host.last_sweep_at = sweep.taken_at
@@ -283,39 +280,32 @@ def _concerned(
     return found, sweep.listeners, active
 
 
-def _cover(host: Host, coverage: Coverage | None, sweep: Sweep, cause: Cause) -> None:
+def _cover(host: Host, sweep: Sweep, cause: Cause) -> None:
     """Extend the stretch of coverage that the host is in, or begin another and say why."""
-    if coverage and cause == Cause.OBSERVED:
-        coverage.ended_at = sweep.taken_at
-        coverage.sweeps += host.unchanged_sweeps + 1
-        coverage.save(update_fields=["ended_at", "sweeps"])
-    else:
-        if coverage:
-            Coverage.objects.filter(pk=coverage.pk).update(
-                ended_at=coverage.until, sweeps=coverage.looks
-            )
-            _tell_break(host, coverage, sweep, cause)
-        host.watched_since = sweep.taken_at
-        Coverage.objects.create(
-            host=host,
-            boot_id=sweep.boot_id,
-            started_at=sweep.taken_at,
-            ended_at=sweep.taken_at,
+    if cause != Cause.OBSERVED:
+        if host.watched_since:
+            _open_stretch(host).update(ended_at=host.watched_until, sweeps=host.sweeps)
+            _tell_break(host, sweep, cause)
+        host.watched_since, host.sweeps = sweep.taken_at, 0
+        host.coverage.create(
+            boot_id=sweep.boot_id, started_at=sweep.taken_at, ended_at=sweep.taken_at
         )
-    host.unchanged_sweeps = 0
+    host.watched_until = sweep.taken_at
+    host.sweeps += 1
 
 
-def _tell_break(host: Host, coverage: Coverage, sweep: Sweep, cause: Cause) -> None:
-    since = f"Nobody had looked since {coverage.until:%F %T} UTC."
+def _open_stretch(host: Host) -> QuerySet[Coverage]:
+    return host.coverage.filter(started_at=host.watched_since)
+
+
+def _tell_break(host: Host, sweep: Sweep, cause: Cause) -> None:
+    detail = f"Nobody had looked since {host.watched_until:%F %T} UTC."
+    kind = HostEvent.Type.UNWATCHED
     if cause == Cause.BOOT:
-        booted = f"Up since {sweep.booted_at:%F %T} UTC. " if sweep.booted_at else ""
-        host.events.create(
-            event_type=HostEvent.Type.REBOOTED, timestamp=sweep.taken_at, detail=booted + since
-        )
-    else:
-        host.events.create(
-            event_type=HostEvent.Type.UNWATCHED, timestamp=sweep.taken_at, detail=since
-        )
+        kind = HostEvent.Type.REBOOTED
+        if sweep.booted_at:
+            detail = f"Up since {sweep.booted_at:%F %T} UTC. {detail}"
+    host.events.create(event_type=kind, timestamp=sweep.taken_at, detail=detail)
 
 
 def _tell_clock(host: Host, sweep: Sweep) -> None:
@@ -327,16 +317,13 @@ def _tell_clock(host: Host, sweep: Sweep) -> None:
     )
 
 
-def _disbelieve(host: Host, coverage: Coverage | None, sweep: Sweep) -> Outcome:
+def _disbelieve(host: Host, sweep: Sweep) -> Outcome:
     """Keep that a look failed, and why. The facts stay as they are."""
     host.verdict, host.reason = sweep.verdict, sweep.reason
     host.last_look_at, host.uptime = sweep.taken_at, sweep.uptime
     host.sweep_interval = sweep.interval
     host.save(update_fields=["verdict", "reason", "last_look_at", "uptime", "sweep_interval"])
-    if coverage:
-        Coverage.objects.filter(pk=coverage.pk).update(
-            failures=F("failures") + 1, last_failure=sweep.reason
-        )
+    _open_stretch(host).update(failures=F("failures") + 1, last_failure=sweep.reason)
     return Outcome(sweep)
 
 

@@ -6,7 +6,7 @@ seconds since boot tell the order of two looks and what lies between them.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from collector.models import Coverage, Host, PortEvent
 from collector.sweep import Sweep
@@ -35,21 +35,21 @@ def dated(sweep: Sweep, host: Host) -> Sweep | None:
     return replace(sweep, taken_at=host.last_look_at) if _is_newer_by_boot(sweep, host) else None
 
 
-def cause(sweep: Sweep, host: Host, coverage: Coverage | None) -> Cause:
+def cause(sweep: Sweep, host: Host) -> Cause:
     """Say how what this sweep finds new has come about."""
-    if coverage is None:
+    if host.watched_until is None:
         return Cause.FIRST_SWEEP
     if host.boot_id and sweep.boot_id and host.boot_id != sweep.boot_id:
         return Cause.BOOT
     # An interval that was just shortened does not turn the wait before into a gap.
-    if unwatched(sweep, host, coverage) > patience(max(sweep.interval, host.sweep_interval)):
+    if unwatched(sweep, host, host.watched_until) > patience(max(sweep.interval, host.sweep_interval)):
         return Cause.GAP
     return Cause.OBSERVED
 
 
-def unwatched(sweep: Sweep, host: Host, coverage: Coverage) -> timedelta:
-    """Return how long before a sweep nobody looked, jumps of the clock taken out."""
-    span = sweep.taken_at - coverage.until
+def unwatched(sweep: Sweep, host: Host, until: datetime) -> timedelta:
+    """Return how long nobody has looked since, jumps of the clock taken out."""
+    span = sweep.taken_at - until
     if _is_same_boot(sweep, host) and host.uptime and sweep.uptime:
         since_last_look = timedelta(seconds=sweep.uptime - host.uptime)
         span += since_last_look - (sweep.taken_at - host.last_look_at)

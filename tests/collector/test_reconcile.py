@@ -173,19 +173,42 @@ def test_an_unchanged_sweep_costs_one_statement(count, django_assert_num_queries
     assert PortRuntime.objects.filter(last_seen_at=NOON).count() == count
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [1, 3, 300])
 def test_a_changed_sweep_costs_a_fixed_number_of_statements(count, django_assert_num_queries):
-    stay = [listener(port) for port in range(1, 21)]
-    going = [listener(port) for port in range(100, 100 + count)]
+    stay = [listener(port) for port in range(1, 1001)]
+    going = [listener(port) for port in range(2000, 2000 + count)]
     reconcile(sweep(*stay, *going))
-    coming = [listener(port) for port in range(200, 200 + count)]
+    coming = [listener(port) for port in range(3000, 3000 + count)]
 
-    # The conditional UPDATE; SELECT host, coverage, ports; INSERT ports; upsert; INSERT events;
-    # UPDATE coverage, host. The other two open and close the transaction.
-    with django_assert_num_queries(9 + 2):
+    # The conditional UPDATE; SELECT host, ports; upsert, and the keys of the new ports; INSERT
+    # events; UPDATE host. The other two open and close the transaction.
+    with django_assert_num_queries(7 + 2):
         outcome = reconcile(sweep(*stay, *coming, ticks=1))
 
     assert (outcome.appeared, outcome.disappeared) == (count, count)
+
+
+def test_after_the_look_that_is_recorded_only_the_rows_that_differ_are_read():
+    """A row that nobody reads can't be put right: so it is told that it wasn't read."""
+    before = sweep(listener(80), listener(81))
+    reconcile(before)
+    PortRuntime.objects.filter(port=80).update(process_name="tampered")
+
+    reconcile(sweep(listener(80), listener(81, cookie="new"), ticks=1), before=before)
+
+    assert PortRuntime.objects.get(port=80).process_name == "tampered"
+    assert events()[-1] == (81, "rebound", "observed")
+
+
+def test_a_look_that_is_not_what_is_recorded_is_compared_in_full():
+    before = sweep(listener(80), listener(81))
+    reconcile(before)
+    reconcile(sweep(listener(80), ticks=1))
+
+    reconcile(sweep(listener(80), listener(82), ticks=2), before=before)
+
+    assert PortRuntime.objects.get(port=81).current_state == "disappeared"
+    assert PortRuntime.objects.get(port=82).current_state == "active"
 
 
 def test_the_fill_of_a_queue_is_no_change_until_it_is_crowded():
@@ -331,7 +354,7 @@ def test_looks_that_stay_partial_still_tell_what_they_see():
         *[(80, "rebound", "observed")] * 4,
     ]
     assert PortRuntime.objects.get(port=82).active_since == NOON + 10 * TICK
-    assert Coverage.objects.filter(boot_id="b2").values_list("sweeps", flat=True).get() == 6
+    assert Coverage.objects.get(boot_id="b2").looks == 6
 
 
 def test_a_shorter_interval_makes_no_gap_of_the_wait_before():

@@ -109,11 +109,9 @@ def test_the_board_shows_the_news(admin_client, add_host):
 
 
 def test_the_admin_shows_how_far_the_open_stretch_reaches(admin_client, add_host):
-    """An unchanged sweep writes the host alone."""
-    host = add_host(watched_since=NOON - 60 * MINUTE, unchanged_sweeps=238)
-    Coverage.objects.create(
-        host=host, started_at=host.watched_since, ended_at=host.watched_since, sweeps=2
-    )
+    """A sweep writes the host alone."""
+    host = add_host(watched_since=NOON - 60 * MINUTE, watched_until=NOON, sweeps=240)
+    Coverage.objects.create(host=host, started_at=host.watched_since, ended_at=host.watched_since)
 
     text = admin_client.get("/admin/collector/coverage/").text
 
