@@ -1,6 +1,5 @@
 """Sockets become listeners: one for each (protocol, port), with the owner of its sockets."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from time import monotonic
 
@@ -20,10 +19,11 @@ Groups = dict[Key, tuple[Socket, ...]]
 
 def grouped(sockets: Iterable[Socket]) -> Groups:
     """Return the sockets of each (protocol, port), in order."""
-    groups = defaultdict(list)
+    groups: Groups = {}
     for socket in sockets:
-        groups[socket.protocol, socket.port].append(socket)
-    return {key: tuple(groups[key]) for key in sorted(groups)}
+        key = socket.protocol, socket.port
+        groups[key] = (*groups[key], socket) if key in groups else (socket,)
+    return {key: groups[key] for key in sorted(groups)}
 
 
 def endpoint(socket: Socket, pid: int | None = None, process_name: str = "") -> Endpoint:

@@ -42,7 +42,8 @@ def cause(sweep: Sweep, host: Host) -> Cause:
     if host.boot_id and sweep.boot_id and host.boot_id != sweep.boot_id:
         return Cause.BOOT
     # An interval that was just shortened does not turn the wait before into a gap.
-    if unwatched(sweep, host, host.watched_until) > patience(max(sweep.interval, host.sweep_interval)):
+    interval = max(sweep.interval, host.sweep_interval)
+    if unwatched(sweep, host, host.watched_until) > patience(interval):
         return Cause.GAP
     return Cause.OBSERVED
 

@@ -216,7 +216,7 @@ class Churn:
         else:
             kind, taker = "hand_over: other program", self.start(self.other_program(giver.exe))
         self.ledger.give(kind, socket, giver, taker)
-        if len(self.ledger.held(giver)) < 4:
+        if self.chance.random() < 0.4:
             self.ledger.end("hand_over: die", giver)
         else:
             self.ledger.let_go("hand_over: let go", socket, giver)
