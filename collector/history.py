@@ -118,7 +118,7 @@ class History:
             self._update(row, facts)
         if news is not None and not rebooted:
             self._record(row, Type.REBOUND, cause, telling | news)
-        elif self.heartbeat:
+        elif self.heartbeat and not rebooted:
             self._record(row, Type.ALIVE, Cause.OBSERVED)
 
     def _disappear(self, row: PortRuntime, cause: str) -> None:

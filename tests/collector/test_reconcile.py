@@ -1,58 +1,21 @@
 """What becomes of a sweep: the rules of presence, and that nothing is ever lost."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from collector.models import Coverage, Host, PortEvent, PortRuntime
 from collector.services import SweepRefusedError, reconcile
 from collector.sweep import (
-    Endpoint,
-    Listener,
     Owner,
     OwnerState,
-    Protocol,
     Scope,
-    Sweep,
     Verdict,
 )
+from tests.collector.sweeps import TICK, events, listener, sweep
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.django_db
-
-TICK = timedelta(seconds=15)
-
-
-def listener(port, *, protocol="tcp", cookie=None, pid=100, name="nginx", **endpoint):
-    defaults = {
-        "address": "0.0.0.0",  # what ss prints
-        "device": "",
-        "scope": Scope.ANY,
-        "backlog": 0,
-        "limit": 128,
-        "cookie": cookie or f"c{port}",
-        "inode": 1000 + port,
-    }
-    owner = Owner(OwnerState.KNOWN, (pid,), name, f"{name} -g daemon", f"/usr/sbin/{name}", "root")
-    return Listener(Protocol(protocol), port, (Endpoint(**defaults | endpoint),), owner)
-
-
-def sweep(*listeners, ticks=0, **fields):
-    defaults = {
-        "host_id": "atlas",
-        "machine_id": "m1",
-        "boot_id": "b1",
-        "taken_at": NOON + ticks * TICK,
-        "verdict": Verdict.COMPLETE,
-        "interval": 15,
-    }
-    return Sweep(listeners=tuple(listeners), **defaults | fields)
-
-
-def events():
-    rows = PortEvent.objects.order_by("pk").values_list("port_runtime__port", "event_type", "cause")
-    return list(rows)
 
 
 def test_a_new_port_is_created_with_its_first_sighting():
