@@ -3,7 +3,7 @@
 import json
 import random
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,17 +31,7 @@ def tell(folder: Path, interval: float) -> int:
 
     tell_record(timelines, operations, seen)
     say(f"patience: {patience:.1f} s, with the longest look of {seen.longest_look:.2f} s")
-    is_late = [took > SWEPT_WITHIN + interval for took in restarts]
-    not_back = sum(kill["back"] is None or late for kill, late in zip(kills, is_late, strict=True))
-    for victim, count in Counter(kill["victim"] for kill in kills).items():
-        took = [
-            kill["back"] - kill["at"] for kill in kills if kill["victim"] == victim and kill["back"]
-        ]
-        swept = [r for kill, r in zip(kills, restarts, strict=True) if kill["victim"] == victim]
-        say(
-            f"killed: {victim} {count} times, back {len(took)} times within "
-            f"{max(took, default=0):.1f} s, swept again within {max(swept):.1f} s"
-        )
+    not_back = tell_kills(kills, restarts, interval)
     for finding in findings:
         protocol, port = finding.key
         say(f"{finding.kind}: {port}/{protocol} at {finding.at:.3f}: {finding.text}")
@@ -74,6 +64,23 @@ def tell_record(timelines: dict, operations: list[str], seen: facts.Facts) -> No
         say(f"  {count} x {reason}")
     kinds = Counter(event.kind for event in seen.events)
     say("events: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
+
+
+def tell_kills(kills: list[dict], restarts: list[float], interval: float) -> int:
+    """Return how many of the killed did not come back, or not to their work, in time."""
+    not_back = 0
+    deaths = defaultdict(list)
+    for kill, swept_after in zip(kills, restarts, strict=True):
+        deaths[kill["victim"]].append((kill["back"], kill["at"], swept_after))
+        not_back += kill["back"] is None or swept_after > SWEPT_WITHIN + interval
+    for victim, lives in deaths.items():
+        back = [until - at for until, at, _ in lives if until]
+        swept_after = max(swept for *_, swept in lives)
+        say(
+            f"killed: {victim} {len(lives)} times, back {len(back)} times within "
+            f"{max(back, default=0):.1f} s, swept again within {swept_after:.1f} s"
+        )
+    return not_back
 
 
 def restart(at: float, sweeps: list) -> float:
