@@ -70,6 +70,7 @@ def test_an_existing_port_is_updated_in_place():
 
 
 def test_tcp_and_udp_of_one_number_are_two_ports():
+    """N43: QUIC and DNS share one by design."""
     reconcile(sweep(listener(53), listener(53, protocol="udp")))
 
     assert sorted(row.key for row in PortRuntime.objects.all()) == [("tcp", 53), ("udp", 53)]
@@ -281,12 +282,18 @@ def test_a_reboot_resumes_the_ports_without_events():
 
 
 def test_what_changed_while_nobody_looked_is_not_called_observed():
-    reconcile(sweep(listener(80)))
+    """N61: the cookies tell what survived the gap from what was restarted in it."""
+    reconcile(sweep(listener(22), listener(80), listener(443)))
 
-    reconcile(sweep(listener(81), ticks=4))
+    reconcile(sweep(listener(22), listener(443, cookie="new"), listener(8080), ticks=4))
 
-    assert events()[1:] == [(81, "appeared", "gap"), (80, "disappeared", "gap")]
+    assert sorted(events()[3:]) == [
+        (80, "disappeared", "gap"),
+        (443, "rebound", "gap"),
+        (8080, "appeared", "gap"),
+    ]
     assert Coverage.objects.count() == 2
+    assert PortRuntime.objects.get(port=22).active_since == NOON
     assert PortRuntime.objects.filter(transition_1_at__isnull=False).count() == 0
 
 
