@@ -135,9 +135,12 @@ def reconcile(
         raise
 
 
-def events_before(moment: datetime):
-    """Return the events that `prune` would delete."""
-    return PortEvent.objects.filter(timestamp__lt=moment).order_by("timestamp")
+def events_before(moment: datetime) -> list[QuerySet]:
+    """Return the events, of ports and of hosts, that `prune` would delete."""
+    return [
+        model.objects.filter(timestamp__lt=moment).order_by("timestamp")
+        for model in (PortEvent, HostEvent)
+    ]
 
 
 def prune(moment: datetime) -> int:
@@ -147,8 +150,9 @@ def prune(moment: datetime) -> int:
     In batches with a transaction each, so that sweeps get their turn in between.
     """
     count = 0
-    while batch := list(events_before(moment).values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
-        count += PortEvent.objects.filter(pk__in=batch).delete()[0]
+    for events in events_before(moment):
+        while batch := list(events.values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
+            count += events.model.objects.filter(pk__in=batch).delete()[0]
     return count
 
 

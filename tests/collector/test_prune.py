@@ -34,6 +34,17 @@ def test_only_old_events_are_deleted(events):
     assert (PortRuntime.objects.count(), PortNote.objects.count()) == (1, 1)
 
 
+def test_old_events_of_a_host_are_deleted_too(events):
+    host = PortRuntime.objects.get().host
+    for days in (366, 364):
+        at = timezone.now() - timedelta(days=days)
+        host.events.create(event_type="rebooted", timestamp=at)
+
+    assert prune() == "Deleted 3 events older than 365 days.\n"
+
+    assert host.events.count() == 1
+
+
 def test_a_dry_run_only_counts(events):
     assert prune("--dry-run").startswith("2 events")
 

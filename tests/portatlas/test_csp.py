@@ -52,6 +52,7 @@ PAGES = [
     "/admin/auth/user/add/",
     "/admin/django_celery_beat/periodictask/",
     "/admin/django_celery_beat/periodictask/add/",
+    "/admin/collector/hostevent/",
     "/admin/django_celery_beat/intervalschedule/",
     "/admin/password_change/",
     "/healthz",

@@ -18,7 +18,7 @@ class Command(BaseCommand):
             raise CommandError("--days takes a number from 1 to 36500.")
         before = timezone.now() - timedelta(days=days)
         if dry_run:
-            count = services.events_before(before).count()
+            count = sum(events.count() for events in services.events_before(before))
             self.stdout.write(f"{count} events are older than {days} days. Nothing was deleted.")
         else:
             count = services.prune(before)
