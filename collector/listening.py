@@ -100,6 +100,8 @@ class Listening:
     def follow(self, sockets: Collection[Socket], share: float) -> None:
         """Catch up with the sockets of this look; see `Holders.follow`."""
         stale, verified = self._holders.follow(sockets, share)
+        # Who holds something new may run another program than when it was read.
+        verified |= {pid for inode in stale for pid in self._holders.of.get(inode, ())}
         for pid in verified & self._processes.keys():
             if not process.is_unchanged(self._processes[pid]):
                 stale |= self._holders.held_by(pid)
