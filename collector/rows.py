@@ -22,7 +22,8 @@ TCP, UDP = Protocol
 WHOLE, BROKEN = State.WHOLE, State.BROKEN
 NEW, BLIND = Style.NEW, Style.BLIND
 
-# Possessive (`++`) where nothing is gained by trying again; no piece goes past its line.
+# Possessive (`++`) where nothing is gained by trying again; no piece goes past its line. Groups
+# are not, for there Python before 3.11.5 goes wrong (gh-106052).
 _HEAD = (
     rb"[ \t\r]*+(?:(tcp)[ \t\r]++LISTEN|udp[ \t\r]++UNCONN)[ \t\r]++(\d{1,10}+)[ \t\r]++(\d{1,10}+)"
     rb"[ \t\r]++(\S+):(\d{1,5}+)[ \t\r]++(\S++)"
@@ -36,12 +37,12 @@ _SHUTDOWN = rb"([<-]-[->])(?!\S)"
 # Nearly every row: users with simple names, or none, and the details in the order of ss. Every
 # line matches, with empty groups if it is no such row, so that one search reads a whole text.
 PLAIN = re.compile(
-    rb"(?:%b(?:[ \t\r]++%b)?+%b[ \t\r]*+|.*+)\n"
+    rb"(?:%b(?:[ \t\r]++%b)?%b[ \t\r]*+|.*+)\n"
     % (
         _HEAD,
         users.SIMPLE,
         b"".join(
-            rb"(?:[ \t\r]++%b)?+" % token
+            rb"(?:[ \t\r]++%b)?" % token
             for token in (_UID, _INODE, _COOKIE, rb"cgroup:(\S++)", _V6ONLY, _SHUTDOWN)
         ),
     )

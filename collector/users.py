@@ -35,7 +35,7 @@ _FACTS = rb'",pid=%b,(?:%b,)*fd=%b(?:,%b)*\)' % (_NUMBER, _FURTHER, _NUMBER, _FU
 _SIMPLE = rb'\("%b",pid=%b,fd=%b\)'
 _FIRST = _SIMPLE % (rb'([^",\n]{0,64}+)', _NUMBER, _NUMBER)
 _MORE = _SIMPLE % (rb'[^",\n]{0,64}+', rb"\d{1,10}+", rb"\d{1,10}+")
-SIMPLE = rb"users:\(%b((?:,%b){0,500}+)\)(?!\S)" % (_FIRST, _MORE)
+SIMPLE = rb"users:\(%b((?:,%b){0,500})\)(?!\S)" % (_FIRST, _MORE)
 SIMPLE_ENTRIES = re.compile(_FIRST).findall
 _PLAIN = rb'\("([^",]*+)' + _FACTS
 ENTRY = re.compile(_PLAIN)
