@@ -6,9 +6,9 @@ What a sweep costs beside `ss`, `netstat`, `lsof` and psutil, on the same socket
 A machine is made up in a network and PID namespace of its own (util-linux' `unshare`), a SQLite
 database of the project's own settings is migrated, and a collector sweeps it every 15 seconds
 of a made-up clock. A sweep is look, parse and reconcile; its CPU time includes that of the
-`ss` it runs. Each row holds medians of interleaved rounds, also of their ratios. How many ports and files there are is
-counted by `ss` and in /proc. It ends with 1 when a sweep costs more than its limit, misses what
-happened, or tells anything else than a look without a cache. Linux only.
+`ss` it runs. Each row holds medians of interleaved rounds, the ratio too. How many ports and
+files there are is counted by `ss` and in /proc. It ends with 1 when a sweep costs more than its
+limit, misses what happened, or tells anything else than a look without a cache. Linux only.
 """
 
 import argparse
