@@ -50,7 +50,10 @@ def run():
 
     def run(exe, *arguments):
         running.append(subprocess.Popen([exe, *arguments]))  # noqa: S603  # written below
-        return running[-1].pid
+        pid = running[-1].pid
+        while not process._bytes(f"/proc/{pid}/cmdline"):  # still on its way through exec
+            pass
+        return pid
 
     yield run
     for each in running:
