@@ -155,7 +155,8 @@ class Scenarios:
         while (difference := self.watcher.difference()) and looks < ROTATION:
             looks += 1
         self._check(not difference, f"{name}: still untrue after {looks} looks: {difference}.")
-        sys.stdout.write(f"  {name}: told as without a cache after {looks} looks of {ROTATION}\n")
+        told = "still untrue" if difference else "told as without a cache"
+        sys.stdout.write(f"  {name}: {told} after {looks} looks of {ROTATION}\n")
         undo()
         for _ in range(ROTATION):
             self.watcher.sweep()
