@@ -288,6 +288,7 @@ class HostEvent(models.Model):
         REBOOTED = "rebooted"
         UNWATCHED = "unwatched", "not watched for a while"
         CLOCK_SET_BACK = "clock_set_back", "clock set back"
+        SURGE = "surge", "many ports at once"
 
     host = models.ForeignKey(Host, models.PROTECT, related_name="events")
     event_type = models.CharField(max_length=14, choices=Type)
@@ -299,7 +300,7 @@ class HostEvent(models.Model):
         indexes = [models.Index(fields=["host", "-timestamp"], name="collector_host_timeline")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(event_type__in=["rebooted", "unwatched", "clock_set_back"]),
+                condition=Q(event_type__in=["rebooted", "unwatched", "clock_set_back", "surge"]),
                 name="%(app_label)s_%(class)s_type_valid",
             ),
         ]

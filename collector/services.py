@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 PRUNED_AT_ONCE = 5_000  # events
 FEW_PORTS = 5  # below this many ports, half of them may well go at once
+MANY_PORTS = 100  # so many that appear in one sweep are news of the host
 FEW_CHANGES = 500  # up to so many, only their rows are read
 
 Cause = PortEvent.Cause
@@ -241,6 +242,13 @@ def _record(
     bulk.upsert(what.written, unique=("host", "protocol", "port"), keep=("first_seen_at",))
     bulk.insert(what.events)
     _cover(host, sweep, cause)
+    appeared = what.count(PortEvent.Type.APPEARED)
+    if appeared >= MANY_PORTS and cause == Cause.OBSERVED:
+        host.events.create(
+            event_type=HostEvent.Type.SURGE,
+            timestamp=sweep.taken_at,
+            detail=f"{appeared} ports appeared in one sweep.",
+        )
     _remember(host, sweep)
     if sweep.verdict == Verdict.COMPLETE:
         host.last_sweep_at = sweep.taken_at
@@ -255,7 +263,7 @@ def _record(
     host.save()
     return Outcome(
         sweep,
-        appeared=what.count(PortEvent.Type.APPEARED),
+        appeared=appeared,
         disappeared=what.count(PortEvent.Type.DISAPPEARED),
         rebound=what.count(PortEvent.Type.REBOUND),
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from collector.models import Coverage, Host, PortEvent, PortRuntime
+from collector.models import Coverage, Host, HostEvent, PortEvent, PortRuntime
 from collector.services import SweepRefusedError, reconcile
 from collector.sweep import (
     Owner,
@@ -137,8 +137,10 @@ def test_an_unchanged_sweep_costs_one_statement(count, django_assert_num_queries
     assert PortRuntime.objects.filter(last_seen_at=NOON).count() == count
 
 
-@pytest.mark.parametrize("count", [1, 3, 300])
-def test_a_changed_sweep_costs_a_fixed_number_of_statements(count, django_assert_num_queries):
+@pytest.mark.parametrize(("count", "surge"), [(1, 0), (3, 0), (300, 1)])
+def test_a_changed_sweep_costs_a_fixed_number_of_statements(
+    count, surge, django_assert_num_queries
+):
     stay = [listener(port) for port in range(1, 1001)]
     going = [listener(port) for port in range(2000, 2000 + count)]
     reconcile(sweep(*stay, *going))
@@ -146,7 +148,7 @@ def test_a_changed_sweep_costs_a_fixed_number_of_statements(count, django_assert
 
     # The conditional UPDATE; SELECT host, ports; upsert, and the keys of the new ports; INSERT
     # events; UPDATE host. The other two open and close the transaction.
-    with django_assert_num_queries(7 + 2):
+    with django_assert_num_queries(7 + surge + 2):
         outcome = reconcile(sweep(*stay, *coming, ticks=1))
 
     assert (outcome.appeared, outcome.disappeared) == (count, count)
@@ -173,6 +175,15 @@ def test_a_look_that_is_not_what_is_recorded_is_compared_in_full():
 
     assert PortRuntime.objects.get(port=81).current_state == "disappeared"
     assert PortRuntime.objects.get(port=82).current_state == "active"
+
+
+def test_a_flood_of_ports_is_one_event_of_the_host():
+    reconcile(sweep(*(listener(port) for port in range(1, 21))))
+
+    reconcile(sweep(*(listener(port) for port in range(1, 321)), ticks=1))
+
+    [event] = HostEvent.objects.all()
+    assert (event.event_type, event.detail) == ("surge", "300 ports appeared in one sweep.")
 
 
 def test_the_fill_of_a_queue_is_no_change_until_it_is_crowded():
