@@ -19,6 +19,7 @@ import pytest
 from collector.look import Watch
 from collector.models import PortEvent, PortRuntime
 from collector.services import collect
+from collector.sweep import Verdict
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.django_db
@@ -36,18 +37,26 @@ sys.stdin.read()
 
 @pytest.fixture
 def look():
-    """Return a function that looks at this machine and records it, 15 seconds later each time."""
+    """
+    Return a function that looks at this machine and records it, 15 seconds later each time.
+
+    Other tests open and close ports meanwhile, so it looks on until a look is believed.
+    """
     watch, ticks = Watch(), count()
 
-    def look(timeout=10):
-        return collect(
-            watch,
-            "atlas",
-            clock=lambda: NOON + next(ticks) * timedelta(seconds=15),
-            timeout=timeout,
-            interval=15,
-            alive_every=3600,
-        )
+    def look(timeout=10, tries=9):
+        for _ in range(tries):
+            outcome = collect(
+                watch,
+                "atlas",
+                clock=lambda: NOON + next(ticks) * timedelta(seconds=15),
+                timeout=timeout,
+                interval=15,
+                alive_every=3600,
+            )
+            if outcome.sweep.verdict == Verdict.COMPLETE:
+                return
+        assert tries == 1, outcome.sweep.reason
 
     look()
     return look
@@ -123,9 +132,9 @@ def test_0_0_1_the_close_of_a_port_we_do_not_know_is_ignored(look):
     port = port_of(server)
     server.close()
 
-    outcome = look()
+    look()
 
-    assert (outcome.disappeared, kinds(port)) == (0, [])
+    assert kinds(port) == []
 
 
 def test_0_1_1_what_opened_and_closed_between_two_looks_is_not_inserted(look):
@@ -143,9 +152,8 @@ def test_1_0_0_a_stable_port_is_kept(look):
         look()
         before = row(port_of(server))
 
-        outcome = look()
+        look()
 
-        assert (outcome.appeared, outcome.disappeared, outcome.rebound) == (0, 0, 0)
         assert row(before.port).first_seen_at == before.first_seen_at
         assert kinds(before.port) == ["appeared"]
 
@@ -211,6 +219,6 @@ def test_1_0_by_a_look_that_is_not_believed_nothing_changes(look, fake_ss, scrip
         port = port_of(server)
 
     fake_ss(script)
-    look(timeout=0.3)
+    look(timeout=0.3, tries=1)
 
     assert (row(port).current_state, kinds(port)) == ("active", ["appeared"])
