@@ -126,28 +126,47 @@ class Listening:
                 del self._built[key]
 
     def _build(self, sockets: Collection[Socket], stale: set[int]) -> None:
-        groups = self._groups
-        if sockets is not self._sockets:
-            groups = grouped(sockets)
-        elif not stale and len(self._built) == len(groups):
-            return
-        before = self._groups
-        fresh = {key for key, group in groups.items() if group != before.get(key)}
-        if stale:
+        fresh = self._regroup(sockets) | (self._groups.keys() - self._built.keys())
+        if stale := stale - {each.inode for key in fresh for each in self._groups[key]}:
             fresh |= {
                 key
-                for key, group in groups.items()
+                for key, group in self._groups.items()
                 if not stale.isdisjoint([each.inode for each in group])
             }
-        fresh |= groups.keys() - self._built.keys()
+        if not fresh and len(self._built) == len(self._groups):
+            return
         self._outside = Outside()  # yesterday's answer knows nothing of a new port
         ephemeral = machine.ephemeral_ports()
         self._built = {
             key: self._listener(group, ephemeral) if key in fresh else self._built[key]
-            for key, group in groups.items()
+            for key, group in self._groups.items()
         }
-        self._sockets, self._groups = sockets, groups
         self.listeners = tuple(self._built.values())
+
+    def _regroup(self, sockets: Collection[Socket]) -> set[Key]:
+        """
+        Group the sockets of this look; return the keys of the groups that are not as before.
+
+        A row that reads as it did is the very same object (`ss.Memo`).
+        """
+        if sockets is self._sockets:
+            return set()
+        before, now = ({id(each): each for each in some} for some in (self._sockets, sockets))
+        touched = {
+            (each.protocol, each.port)
+            for some, others in ((before, now), (now, before))
+            for number, each in some.items()
+            if number not in others
+        }
+        groups = grouped(each for each in sockets if (each.protocol, each.port) in touched)
+        is_in_order = groups.keys() <= self._groups.keys()
+        for key in touched - groups.keys():
+            del self._groups[key]
+        self._groups |= groups
+        if not is_in_order:
+            self._groups = dict(sorted(self._groups.items()))
+        self._sockets = sockets
+        return set(groups)
 
     def _listener(self, group: tuple[Socket, ...], ephemeral: range) -> Listener:
         holders = [self._holders_of(socket) for socket in group]

@@ -13,7 +13,7 @@ from collector import bulk, reader, timekeeping
 from collector.history import History
 from collector.look import Watch
 from collector.models import Coverage, Host, HostEvent, PortEvent, PortRuntime
-from collector.sweep import HOST_ID, Listener, Sweep, Verdict, changes, servers
+from collector.sweep import HOST_ID, Listener, Sweep, Verdict, changes
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ def collect(  # noqa: PLR0913  # a look has as many settings, and only doors rea
         again = watch.look(host_id, at=clock(), timeout=timeout, interval=interval)
         is_confirmed = (
             first.verdict == again.verdict
-            and servers(first.listeners) == servers(again.listeners)
-            and not reader.misses({each.key for each in again.listeners})
+            and first.servers == again.servers
+            and not reader.misses(again.by_key)
         )
         outcome = reconcile(again, alive_every=alive_every, confirmed=is_confirmed)
     if outcome.dropped:
@@ -284,8 +284,8 @@ def _concerned(
             found = rows.filter(port__in={port for _, port in keys})
             return (
                 [row for row in found if row.key in keys],
-                [each for each in sweep.listeners if each.key in keys],
-                servers(known.listeners),
+                [sweep.by_key[key] for key in sorted(keys & sweep.by_key.keys())],
+                known.servers,
             )
     found = list(rows)
     active = {row.key for row in found if row.is_active and not row.is_client}
@@ -341,7 +341,7 @@ def _disbelieve(host: Host, sweep: Sweep) -> Outcome:
 
 def _doubt(active: set[tuple[str, int]], sweep: Sweep) -> str:
     """Say why a complete-looking sweep is hard to believe, "" if it isn't."""
-    gone = len(active - servers(sweep.listeners))
+    gone = len(active - sweep.servers)
     if len(active) >= FEW_PORTS and gone * 2 > len(active):
         return f"{gone} of {len(active)} ports are gone at once."
     return ""

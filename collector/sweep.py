@@ -5,7 +5,6 @@ Pure: no Django, no clock, no operating system. Whatever looked (the live `ss`, 
 file, another machine) hands over a Sweep, and `services.reconcile` asks nothing else.
 """
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -199,6 +198,16 @@ class Sweep:
     skipped: int = 0  # rows that list no port: other protocols, port 0
 
     @cached_property
+    def by_key(self) -> dict[tuple[str, int], Listener]:
+        """The listeners by (protocol, port)."""
+        return {each.key: each for each in self.listeners}
+
+    @cached_property
+    def servers(self) -> set[tuple[str, int]]:
+        """The keys of all but the client sockets, which come and go as they like."""
+        return {each.key for each in self.listeners if not each.is_client}
+
+    @cached_property
     def digest(self) -> str:
         """Sixteen bytes in hex that change when a fact worth recording changes."""
         told = repr((self.verdict, self.reason, self.owners_seen, self.owners_reason)).encode()
@@ -227,18 +236,14 @@ class Sweep:
         }
 
 
-def servers(listeners: Iterable[Listener]) -> set[tuple[str, int]]:
-    """Return the keys of all but the client sockets, which come and go as they like."""
-    return {each.key for each in listeners if not each.is_client}
-
-
 def changes(before: Sweep, now: Sweep) -> set[tuple[str, int]]:
     """Return the keys of the listeners that came, went or tell another fact."""
-    gone = {each.key: each for each in before.listeners}
-    changed = set()
-    for each in now.listeners:
-        known = gone.pop(each.key, None)
+    old, new = before.by_key, now.by_key
+    changed = {
+        key
+        for key, each in new.items()
         # Most are the very same value, which is told without a look inside.
-        if known is not each and (known is None or known.fingerprint != each.fingerprint):
-            changed.add(each.key)
-    return changed | gone.keys()
+        if (known := old.get(key)) is not each
+        and (known is None or known.fingerprint != each.fingerprint)
+    }
+    return changed | (old.keys() - new.keys())

@@ -21,6 +21,7 @@ from tests.tools import require
 
 PR_SET_NAME = 15
 NEVER = 2**22 + 1  # no kernel gives a PID so high
+LAST_PID = "/proc/sys/kernel/ns_last_pid"
 NAMES = [
     (b"next (v16.1.1)", "next (v16.1.1)"),
     (b"a) S 1 (b", "a) S 1 (b"),
@@ -227,6 +228,22 @@ def test_a_process_that_changed_is_not_unchanged(change):
     os.waitpid(pid, 0)
     for end in (begin, go, done, finish):
         os.close(end)
+
+
+@pytest.mark.skipif(not os.access(LAST_PID, os.W_OK), reason="only root can choose a PID")
+def test_a_pid_that_was_reused_is_another_process():
+    """N34: even of the same parent and program, with all that the one before held."""
+    with child() as pid:
+        found = process.read(pid)
+        before = process.is_unchanged(found)
+    for _ in range(100):  # others may start a process in between
+        Path(LAST_PID).write_text(f"{pid - 1}")
+        with child() as again:
+            if again == pid:
+                after = process.is_unchanged(found)
+                break
+
+    assert (before, again, after) == (True, pid, False)
 
 
 def test_a_program_that_became_another_is_not_unchanged():

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from collector import listening, look, machine, reader
+from collector.holders import ROLL_CALL
 from collector.look import FULL_EVERY, VERIFIED_WITHIN, Watch
 from collector.sweep import Owner, OwnerState, Protocol, Role, Verdict
 from tests.benchmarks.actors import RefusedError
@@ -324,17 +325,39 @@ def test_what_happens_to_a_socket_itself_is_told_at_once(crowd, happening):
     ids=lambda happening: happening.__name__,
 )
 @pytest.mark.usefixtures("_busy")
-def test_forks_and_ends_are_told_within_four_looks(crowd, happening):
+def test_forks_and_ends_are_told_at_the_next_roll_call(crowd, happening):
     story = happening(crowd)
     ports = next(story)
     watch = Watch()
     looked(watch)
 
     next(story, None)
-    for _ in range(4):
+    for _ in range(ROLL_CALL):
         sweep = looked(watch)
 
     assert told(sweep, ports) == told(looked(Watch()), ports)
+
+
+def test_a_worker_that_was_forked_during_the_first_look_is_told_as_soon_as_any(crowd, monkeypatch):
+    """N32: ss has listed the processes before, and its socket is not without an owner."""
+    master, port = crowd.start(), free_port()
+    master.open("tcp", HERE, port)
+    run = reader.tool.run
+
+    def run_and_fork(*command, **options):
+        output = run(*command, **options)
+        master.fork()
+        return output
+
+    watch = Watch()
+    with monkeypatch.context() as patch:
+        patch.setattr(reader.tool, "run", run_and_fork)
+        looked(watch)
+
+    for _ in range(ROLL_CALL):
+        sweep = looked(watch)
+
+    assert told(sweep, {port}) == told(looked(Watch()), {port})
 
 
 def test_only_the_first_look_asks_for_owners(asked):
