@@ -38,10 +38,15 @@ class Holders:
         # (inode, PID) of every holder; whose turn it is to be verified stands first.
         self._turn: OrderedDict[tuple[int, int], None] = OrderedDict()
 
-    def learn(self, sockets: Collection[Socket]) -> None:
-        """Start anew with what `ss -p` told, believing a PID only if it holds the socket (N23)."""
+    def learn(self, sockets: Collection[Socket], pids: Collection[int]) -> None:
+        """
+        Start anew with what `ss -p` told, believing a PID only if it holds the socket (N23).
+
+        `pids` are the processes that there were before: ss lists them before the sockets, and
+        misses whoever came in between (N32).
+        """
         self.__init__()
-        self._pids = process.pids()
+        self._pids = set(pids)
         self._meet(sockets)
         truncated = set()
         for socket in sockets:
@@ -53,7 +58,9 @@ class Holders:
         if truncated:  # ss has no room for more than some thousand holders (N19)
             for pid in self._pids:
                 self._look_into(pid)
-        # ss lists processes before sockets, and misses whoever came in between (N32).
+        self._call_roll()
+        # The first process is always there: if it can't be seen, others are hidden too (N31).
+        self.hidden |= {1} - self._pids
         self._search(self._pids)
         # By process, so that a look verifies many sockets of few processes.
         pairs = ((inode, pid) for pid, held in self._held.items() for inode in held)

@@ -90,10 +90,10 @@ class Listening:
         """The processes that may not be looked into."""
         return self._holders.hidden
 
-    def learn(self, sockets: Collection[Socket]) -> None:
-        """Start anew with what `ss -p` told."""
+    def learn(self, sockets: Collection[Socket], pids: Collection[int]) -> None:
+        """Start anew with what `ss -p` told; see `Holders.learn`."""
         self.__init__()
-        self._holders.learn(sockets)
+        self._holders.learn(sockets, pids)
         self._missing = owners.missing_state(self.hidden)
         self._build(sockets, stale=set())
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from time import monotonic
 
-from collector import machine, owners, reader, ss, tool
+from collector import machine, owners, process, reader, ss, tool
 from collector.listening import Listening, endpoint, grouped, listener
 from collector.sweep import OwnersSeen, Sweep, Verdict
 from collector.text import safe
@@ -48,6 +48,7 @@ class Watch:
             "interval": interval,
         }
         is_full = started > min(self._full_at + FULL_EVERY, self._looked_at + VERIFIED_WITHIN)
+        pids = process.pids() if is_full else ()
         try:
             seen = reader.read(self._memo, with_owners=is_full, timeout=timeout)
         except (OSError, tool.ToolError, ss.ParseError) as exc:
@@ -59,7 +60,7 @@ class Watch:
                 duration=monotonic() - started,
             )
         if is_full or seen.source == "psutil":
-            self._listening.learn(seen.reading.sockets)
+            self._listening.learn(seen.reading.sockets, pids)
             self._full_at = started
         else:
             # All have their turn a little sooner than promised, for a look may come late.

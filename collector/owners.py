@@ -143,15 +143,15 @@ def excuse(hidden: Collection[int]) -> str:
     """Say why owners can't be seen on this machine, and what would help (N29, N30, N31)."""
     if not hidden:
         return "their processes live outside the collector's PID namespace"
-    processes = "1 process" if len(hidden) == 1 else f"{len(hidden)} processes"
+    # Not how many: that changes with every process, and a changed excuse is written down.
     if os.geteuid():
         return (
-            f"{processes} may not be looked into; run the collector as root, or with "
-            "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+            "there are processes that may not be looked into; run the collector as root, or "
+            "with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
         )
     return (
-        f"{processes} may not be looked into even by root; the kernel's security policy or "
-        "a container's limits forbid it"
+        "there are processes that may not be looked into even by root; the kernel's security "
+        "policy or a container's limits forbid it"
     )
 
 

@@ -61,15 +61,16 @@ def read(pid: int) -> Process | None:
         cmdline=redact([os.fsdecode(each) for each in command.rstrip(b"\0").split(b"\0")]),
         user=user(int(uid)),
         cgroup=_own_cgroup(_bytes(f"/proc/{pid}/cgroup")),
-        signature=_signature(status, exe, command),
+        signature=_signature(stat, status, exe, command),
     )
 
 
 def is_unchanged(known: Process) -> bool:
     """Whether a process, which still holds what it held, is what it was when it was read."""
     pid = known.pid
-    status, exe = _bytes(f"/proc/{pid}/status"), _link(f"/proc/{pid}/exe")
-    return known.signature == _signature(status, exe, _bytes(f"/proc/{pid}/cmdline", LONGEST))
+    stat, status = _bytes(f"/proc/{pid}/stat"), _bytes(f"/proc/{pid}/status")
+    exe, command = _link(f"/proc/{pid}/exe"), _bytes(f"/proc/{pid}/cmdline", LONGEST)
+    return known.signature == _signature(stat, status, exe, command)
 
 
 def sockets(pid: int) -> dict[int, int]:
@@ -114,10 +115,11 @@ def user(uid: int) -> str:
         return str(uid)
 
 
-def _signature(status: bytes, exe: str, command: bytes) -> tuple:
+def _signature(stat: bytes, status: bytes, exe: str, command: bytes) -> tuple:
+    started = stat.rpartition(b") ")[2].split(None, 20)[19:20]  # another one may have its PID
     lines = status.partition(b"\nGid:")[0].split(b"\n")
     told = [line for line in lines if line.startswith((b"Name:", b"PPid:", b"Uid:"))]
-    return (*told, exe, hash(command))
+    return (*started, *told, exe, hash(command))
 
 
 def _own_cgroup(text: bytes) -> str:

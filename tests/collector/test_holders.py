@@ -63,10 +63,10 @@ def inode_of(server):
     return os.fstat(server.fileno()).st_ino
 
 
-def known(sockets):
-    """Return the holders as the first, full look finds them."""
+def known(sockets, before=None):
+    """Return the holders as the first, full look finds them, if nobody came meanwhile."""
     holders = Holders()
-    holders.learn(sockets)
+    holders.learn(sockets, process.pids() if before is None else before)
     return holders
 
 
@@ -228,6 +228,16 @@ def test_a_worker_that_was_forked_is_found_at_the_next_roll_call(server):
     with child() as worker:
         for _ in range(ROLL_CALL):
             holders.follow(sockets, 0)
+
+        assert set(holders.of[inode_of(server)]) == {os.getpid(), worker}
+
+
+def test_a_worker_that_was_forked_while_ss_looked_around_is_found(server):
+    """N32: ss had looked at the processes before; the socket is not without a holder."""
+    before = process.pids()
+    sockets = listed(port_of(server))
+    with child() as worker:
+        holders = known(sockets, before)
 
         assert set(holders.of[inode_of(server)]) == {os.getpid(), worker}
 

@@ -338,28 +338,6 @@ def test_forks_and_ends_are_told_at_the_next_roll_call(crowd, happening):
     assert told(sweep, ports) == told(looked(Watch()), ports)
 
 
-def test_a_worker_that_was_forked_during_the_first_look_is_told_as_soon_as_any(crowd, monkeypatch):
-    """N32: ss has listed the processes before, and its socket is not without an owner."""
-    master, port = crowd.start(), free_port()
-    master.open("tcp", HERE, port)
-    run = reader.tool.run
-
-    def run_and_fork(*command, **options):
-        output = run(*command, **options)
-        master.fork()
-        return output
-
-    watch = Watch()
-    with monkeypatch.context() as patch:
-        patch.setattr(reader.tool, "run", run_and_fork)
-        looked(watch)
-
-    for _ in range(ROLL_CALL):
-        sweep = looked(watch)
-
-    assert told(sweep, {port}) == told(looked(Watch()), {port})
-
-
 def test_only_the_first_look_asks_for_owners(asked):
     """N59: what costs is the search through all files of all processes."""
     watch = Watch()
