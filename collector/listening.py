@@ -1,6 +1,8 @@
 """Sockets become listeners: one for each (protocol, port), with the owner of its sockets."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
+from itertools import chain
 from time import monotonic
 
 from collector import machine, owners, process, well_known
@@ -147,16 +149,15 @@ class Listening:
         """
         Group the sockets of this look; return the keys of the groups that are not as before.
 
-        A row that reads as it did is the very same object (`ss.Memo`).
+        A row that reads as it did is the very same object (`ss.Memo`), and so are two rows
+        that read alike, which nothing but their number tells of (N40).
         """
         if sockets is self._sockets:
             return set()
-        before, now = ({id(each): each for each in some} for some in (self._sockets, sockets))
+        before, now = (Counter(map(id, some)) for some in (self._sockets, sockets))
+        rows = {row for row, _ in before.items() ^ now.items()}
         touched = {
-            (each.protocol, each.port)
-            for some, others in ((before, now), (now, before))
-            for number, each in some.items()
-            if number not in others
+            (each.protocol, each.port) for each in chain(self._sockets, sockets) if id(each) in rows
         }
         groups = grouped(each for each in sockets if (each.protocol, each.port) in touched)
         is_in_order = groups.keys() <= self._groups.keys()

@@ -18,7 +18,7 @@ from collector.holders import ROLL_CALL
 from collector.look import FULL_EVERY, VERIFIED_WITHIN, Watch
 from collector.sweep import Owner, OwnerState, Protocol, Role, Verdict
 from tests.benchmarks.actors import RefusedError
-from tests.collector.crowd import Crowd, child, free_port
+from tests.collector.crowd import Crowd, child, free_port, told_by_nobody
 from tests.tools import require
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -451,6 +451,36 @@ def test_while_ss_is_away_psutil_tells_the_same_owners(monkeypatch, server):
         for each in after:
             ports = {port, port_of(other)}
             assert told(each, ports) == told(fresh, ports)
+
+
+def test_of_rows_that_differ_in_nothing_each_counts(fake_ss, tmp_path):
+    """N40, N57: through /proc nothing tells the UDP sockets of a shared port apart."""
+    rows = tmp_path / "rows"
+    fake_ss(f"cat {rows}")
+    row = "udp UNCONN 0 0 127.0.0.1:5353 0.0.0.0:*\n"
+    watch = Watch()
+    counts = []
+    for count in (2, 3, 1):
+        rows.write_text(f"tcp LISTEN 0 5 127.0.0.1:80 0.0.0.0:* ino:4000000001\n{row * count}")
+        counts.append(len(the(looked(watch), 5353).endpoints))
+
+    assert counts == [2, 3, 1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_without_privileges_a_watch_and_a_fresh_one_tell_the_same(server):
+    """N29: what may not be seen stays so, and nothing of it is worth a changed sweep."""
+    port = port_of(server)
+
+    def question():
+        server.close()  # what was inherited
+        watch = Watch()
+        sweeps = [looked(watch) for _ in range(LOOKS)]
+        fresh = looked(Watch())
+        same = [told(each, {port}) == told(fresh, {port}) for each in sweeps]
+        return [the(fresh, port).owner.state, all(same), len({each.owners_seen for each in sweeps})]
+
+    assert told_by_nobody(question) == [OwnerState.NOT_PERMITTED, True, 1]
 
 
 def test_two_watches_at_once_do_not_disturb_each_other(asked, server):
