@@ -11,6 +11,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from collector import process, reader, ss
 from tests.benchmarks.actors import Actor, Stage
 
@@ -118,6 +120,8 @@ def told_in(place: Sequence[str], script: str):
         check=False,
         env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
     )
+    if done.returncode and ("not permitted" in done.stderr or "not supported" in done.stderr):
+        pytest.skip("this machine lends us no such place")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
