@@ -10,6 +10,7 @@ from collector.redact import redact
 from collector.text import safe
 
 LONGEST = 1 << 18  # bytes of a command line; some are megabytes long
+MOSTLY = 1 << 12  # bytes that are nearly always enough: room for more costs more than the reading
 DELETED = " (deleted)"
 SOCKET = "socket:["
 INIT_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO, include/linux/proc_ns.h
@@ -130,12 +131,14 @@ def _own_cgroup(text: bytes) -> str:
 
 
 def _bytes(path: str, limit: int = 1 << 16) -> bytes:
+    """Return what /proc tells, b"" if it doesn't. A read that is not filled was the last."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:  # the process has ended, or is not ours to look into
         return b""
     try:
-        return os.read(file, limit)
+        found = os.read(file, MOSTLY)
+        return found + os.read(file, limit - MOSTLY) if len(found) == MOSTLY else found
     except OSError:
         return b""
     finally:
