@@ -52,18 +52,21 @@ PROXIES = frozenset(
         *("containerd-shim", "containerd-shim-runc-v1", "containerd-shim-runc-v2"),
     }
 )
+INSTALLED = ("/usr/", "/bin/", "/sbin/", "/opt/", "/snap/", "/nix/", "/run/current-system/")
 PROXY_NAMES = frozenset(each[:15] for each in PROXIES)  # as the kernel cuts them (N28)
 
 
 def is_proxy(process_name: str, exe: str) -> bool:
     """
-    Whether a process holds its ports for a container. Its file tells, which a name may not.
+    Whether a process holds its ports for a container.
 
-    >>> is_proxy("exe", "/usr/bin/docker-proxy"), is_proxy("docker-proxy", "/tmp/evil")
+    Its file tells, if it lies where only the administrator puts one; a name tells nothing.
+
+    >>> is_proxy("exe", "/usr/bin/docker-proxy"), is_proxy("docker-proxy", "/tmp/docker-proxy")
     (True, False)
     """
     if exe:
-        return exe.removesuffix(" (deleted)").rpartition("/")[2] in PROXIES
+        return exe.startswith(INSTALLED) and exe.rpartition("/")[2] in PROXIES
     return process_name in PROXY_NAMES
 
 

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from collector import succession
 from collector.models import PortEvent, PortRuntime
-from collector.sweep import Listener, OwnerState, Sweep, Verdict
+from collector.sweep import Listener, Owner, OwnerState, Sweep, Verdict
+from collector.timekeeping import patience
 
 Type, Cause, State = PortEvent.Type, PortEvent.Cause, PortRuntime.State
 
@@ -33,7 +34,8 @@ class History:
     """
     What one sweep of a host adds: rows to write, and their events.
 
-    Transitions count towards flapping only when the `cause` is that they were observed.
+    Transitions count towards flapping only when the `cause` is that they were observed, and
+    the time of the sweep is its own.
     """
 
     sweep: Sweep
@@ -43,6 +45,7 @@ class History:
     is_settling: bool  # whether those rows may still return before they count as gone
     last_sweep_at: datetime | None  # when a port that is missing now was last seen
     heartbeat: bool  # whether ports that simply stayed are recorded as alive
+    has_own_time: bool  # whether it is dated by its clock, not by the look before
     written: list[PortRuntime] = field(default_factory=list)
     events: list[PortEvent] = field(default_factory=list)
     is_pending: bool = False  # whether an owner has still to be found at the next look
@@ -52,9 +55,9 @@ class History:
         known = {row.key: row for row in rows}
         for listener in listeners:
             row = known.pop(listener.key, None)
-            facts = _facts(listener)
+            facts = _of_sockets(listener) | _of_owner(listener.owner)
             cause = self._cause_of(row)
-            if row is None or not row.is_active or succession.is_other_socket(row, facts):
+            if self._may_lack_owner(row, facts):
                 self._wait_for_owner(facts)
             if row is None:
                 self._create(listener, facts, cause)
@@ -70,8 +73,29 @@ class History:
     def count(self, event_type: str) -> int:
         return sum(event.event_type == event_type for event in self.events)
 
+    def _may_lack_owner(self, row: PortRuntime | None, facts: dict) -> bool:
+        """Whether this is the first look that finds no owner."""
+        return (
+            row is None
+            or not row.is_active
+            or row.owner_state == OwnerState.KNOWN
+            or succession.is_other_socket(row, facts)
+        )
+
+    def _is_blind_to(self, row: PortRuntime, facts: dict) -> bool:
+        """Whether the owner can't be read in a partial look, which takes nothing away."""
+        return (
+            self.sweep.verdict == Verdict.PARTIAL
+            and row.owner_state == OwnerState.KNOWN != facts["owner_state"]
+        )
+
     def _is_unsettled(self, row: PortRuntime | None) -> bool:
-        return row is None or self.since is None or row.last_seen_at < self.since
+        """Whether nobody has seen a row since the break; a new one may be as old for a while."""
+        if self.since is None:
+            return True
+        if row is None:
+            return self.sweep.taken_at - self.since <= patience(self.sweep.interval)
+        return row.last_seen_at < self.since
 
     def _cause_of(self, row: PortRuntime | None) -> str:
         """Say how what happens to a row came about: some looks leave rows unsettled."""
@@ -80,7 +104,7 @@ class History:
         return self.cause
 
     def _wait_for_owner(self, facts: dict) -> None:
-        """Blame nobody yet for a new socket without owner: it may end as we look (N32)."""
+        """Blame nobody yet for a socket without owner: it may be ending as we look (N32)."""
         if facts["owner_state"] == OwnerState.UNKNOWN:
             facts["owner_state"] = OwnerState.PENDING
             self.is_pending = True
@@ -109,14 +133,16 @@ class History:
         """Carry an active port on: unchanged, changed, re-bound, or resumed by a reboot."""
         rebooted = cause == Cause.BOOT
         is_other_socket = succession.is_other_socket(row, facts)
+        if self._is_blind_to(row, facts) and not is_other_socket:
+            facts |= {name: getattr(row, name) for name in _of_owner(Owner(OwnerState.UNKNOWN))}
         news = succession.news(row, facts)
         changed = {name for name, value in facts.items() if getattr(row, name) != value}
         telling = {name: [getattr(row, name), facts[name]] for name in TELLING if name in changed}
         if rebooted or is_other_socket:
             row.active_since = self.sweep.taken_at
-        if rebooted or changed:
+        if changed or cause != Cause.OBSERVED:
             self._update(row, facts)
-        if news is not None and not rebooted:
+        if news is not None and (not rebooted or "program" in news):
             self._record(row, Type.REBOUND, cause, telling | news)
         elif self.heartbeat and not rebooted:
             self._record(row, Type.ALIVE, Cause.OBSERVED)
@@ -138,7 +164,8 @@ class History:
     def _record(
         self, row: PortRuntime, event_type: str, cause: str, changes: dict | None = None
     ) -> None:
-        if cause == Cause.OBSERVED and event_type in {Type.APPEARED, Type.DISAPPEARED}:
+        is_transition = event_type in {Type.APPEARED, Type.DISAPPEARED}
+        if is_transition and cause == Cause.OBSERVED and self.has_own_time:
             row.transition_4_at = row.transition_3_at
             row.transition_3_at = row.transition_2_at
             row.transition_2_at = row.transition_1_at
@@ -155,9 +182,8 @@ class History:
         )
 
 
-def _facts(listener: Listener) -> dict:
-    """Return a listener as the columns of its row."""
-    owner = listener.owner
+def _of_sockets(listener: Listener) -> dict:
+    """Return what a listener is as columns of its row."""
     fullest = max(listener.endpoints, key=lambda end: end.backlog / (end.limit or 1))
     return {
         "endpoints": [end._asdict() for end in listener.endpoints],
@@ -166,6 +192,12 @@ def _facts(listener: Listener) -> dict:
         "backlog_limit": fullest.limit,
         "is_client": listener.is_client,
         "well_known": listener.well_known,
+    }
+
+
+def _of_owner(owner: Owner) -> dict:
+    """Return who owns a listener as columns of its row."""
+    return {
         "owner_state": owner.state,
         "current_pid": owner.pids[0] if owner.pids else None,
         "pids": list(owner.pids),

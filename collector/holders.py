@@ -14,7 +14,7 @@ from math import ceil
 from collector import process
 from collector.ss import Socket
 
-VERIFIED_AT_LEAST = 10  # holders at each look
+VERIFIED_AT_LEAST = 5  # holders at each look
 ROLL_CALL = 4  # looks: so often processes are counted, when no socket is new
 TRIES = 2  # so many looks search for the holder of a socket; then it is known to have none
 LIKELY = 32  # processes that opened or closed a socket lately: the first asked
@@ -40,12 +40,11 @@ class Holders:
 
     def learn(self, sockets: Collection[Socket], pids: Collection[int]) -> None:
         """
-        Start anew with what `ss -p` told, believing a PID only if it holds the socket (N23).
+        Begin with what `ss -p` told, believing a PID only if it holds the socket (N23).
 
         `pids` are the processes that there were before: ss lists them before the sockets, and
         misses whoever came in between (N32).
         """
-        self.__init__()
         self._pids = set(pids)
         self._meet(sockets)
         truncated = set()

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +67,21 @@ CHOOSERS = [
 ]
 
 
-def listener(protocol: Protocol, port: int, *, is_unheld: bool) -> str:
+class Evidence:
+    """What runs in this kernel, each kind of it read once, when it is first asked for."""
+
+    @cached_property
+    def threads(self) -> list[bytes]:
+        """The names of the kernel's threads."""
+        return list(_threads())
+
+    @cached_property
+    def links(self) -> list[tuple[str, dict]]:
+        """The kind of each virtual interface and what `ip` tells of it."""
+        return list(_links())
+
+
+def listener(protocol: Protocol, port: int, evidence: Evidence, *, is_unheld: bool) -> str:
     """
     Return the feature of the kernel that listens on a port, "" if none is known to.
 
@@ -76,12 +91,12 @@ def listener(protocol: Protocol, port: int, *, is_unheld: bool) -> str:
     if _exports(protocol, port):
         return "nfsd"
     for feature in FEATURES:
-        if protocol in feature.protocols and port in feature.ports and _runs(feature):
+        if protocol in feature.protocols and port in feature.ports and _runs(feature, evidence):
             return feature.name
     for name, thread, chosen, setting in CHOOSERS if is_unheld else ():
-        if protocol is chosen and _may_choose(setting, port) and _has_thread(thread):
+        if protocol is chosen and _may_choose(setting, port) and _has_thread(thread, evidence):
             return name
-    return _tunnel(port, is_unheld=is_unheld) if protocol is UDP else ""
+    return _tunnel(port, evidence, is_unheld=is_unheld) if protocol is UDP else ""
 
 
 def _read(path: str) -> bytes:
@@ -98,9 +113,9 @@ def _exports(protocol: Protocol, port: int) -> bool:
     return f"{protocol} {port}".encode() in _read("proc/fs/nfsd/portlist").splitlines()
 
 
-def _runs(feature: Feature) -> bool:
+def _runs(feature: Feature, evidence: Evidence) -> bool:
     if feature.thread:
-        return _has_thread(feature.thread)
+        return _has_thread(feature.thread, evidence)
     # A module that is built in has no state, and is there whether it is used or not.
     return _read(f"sys/module/{feature.module}/initstate").strip() == b"live"
 
@@ -110,8 +125,8 @@ def _may_choose(setting: str, port: int) -> bool:
     return chosen == b"%d" % port or (chosen == b"0" and port in machine.ephemeral_ports())
 
 
-def _has_thread(name: bytes) -> bool:
-    return any(each.removeprefix(WORKER).startswith(name) for each in _threads())
+def _has_thread(name: bytes, evidence: Evidence) -> bool:
+    return any(each.removeprefix(WORKER).startswith(name) for each in evidence.threads)
 
 
 def _threads() -> Iterator[bytes]:
@@ -127,14 +142,13 @@ def _threads() -> Iterator[bytes]:
             yield head.partition(b"(")[2]
 
 
-def _tunnel(port: int, *, is_unheld: bool) -> str:
+def _tunnel(port: int, evidence: Evidence, *, is_unheld: bool) -> str:
     """Return the kind of the tunnel interface that receives on a UDP port, "" if there is none."""
-    links = list(_links())
-    for kind, data in links:
+    for kind, data in evidence.links:
         if kind in PORT_KEYS and data.get(PORT_KEYS[kind]) == port:
             return kind
     # Netlink alone tells its port, and hardly any other socket is without a holder.
-    return "wireguard" if is_unheld and "wireguard" in [kind for kind, _ in links] else ""
+    return "wireguard" if is_unheld and "wireguard" in [kind for kind, _ in evidence.links] else ""
 
 
 def _links() -> Iterator[tuple[str, dict]]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from itertools import chain
 from time import monotonic
 
@@ -73,10 +74,11 @@ class Listening:
     """
     The listeners of this machine. What did not change since the last look is not built again.
 
-    All of it is a cache: `learn` needs sockets with their users, and starts anew.
+    All of it is a cache, begun by `learn`, which needs sockets with their users.
     """
 
-    def __init__(self):
+    def __init__(self, booted_at: datetime | None):
+        self._booted_at = booted_at
         self.listeners: tuple[Listener, ...] = ()
         self._built: dict[Key, Listener] = {}
         self._sockets: Collection[Socket] = ()
@@ -93,8 +95,7 @@ class Listening:
         return self._holders.hidden
 
     def learn(self, sockets: Collection[Socket], pids: Collection[int]) -> None:
-        """Start anew with what `ss -p` told; see `Holders.learn`."""
-        self.__init__()
+        """Begin with what `ss -p` told; see `Holders.learn`."""
         self._holders.learn(sockets, pids)
         self._missing = owners.missing_state(self.hidden)
         self._build(sockets, stale=set())
@@ -174,7 +175,7 @@ class Listening:
         owner = owners.owner_of(
             group,
             {each.pid: each for held in holders for each in held}.values(),
-            booted_at=machine.booted_at(),
+            booted_at=self._booted_at,
             missing=self._missing,
             outside=self._outside,
         )

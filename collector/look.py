@@ -22,13 +22,14 @@ class Watch:
 
     def __init__(self):
         self.last: Sweep | None = None  # the last look that did not fail
+        self._booted_at: datetime | None = None
         self.forget()
 
     def forget(self) -> None:
         """Drop all that is known, so that the next look is a full one."""
         self._full_at = self._looked_at = float("-inf")
         self._memo = ss.Memo()
-        self._listening = Listening()
+        self._listening = Listening(self._booted_at)
 
     def look(self, host_id: str, *, at: datetime, timeout: float, interval: float = 0) -> Sweep:
         """
@@ -38,19 +39,21 @@ class Watch:
         is.
         """
         started = monotonic()
+        booted_at = machine.booted_at(self._booted_at)
+        if booted_at != self._booted_at:  # the clock was set, and with it whatever was dated by it
+            self._booted_at = booted_at
+            self.forget()
         common = {
             "host_id": host_id,
             "machine_id": machine.machine_id(),
             "boot_id": machine.boot_id(),
-            "booted_at": machine.booted_at(),
+            "booted_at": booted_at,
             "uptime": machine.uptime(),
             "taken_at": at,
             "interval": interval,
         }
-        is_full = started > min(self._full_at + FULL_EVERY, self._looked_at + VERIFIED_WITHIN)
-        pids = process.pids() if is_full else ()
         try:
-            seen = reader.read(self._memo, with_owners=is_full, timeout=timeout)
+            seen = self._see(started, timeout=timeout, interval=interval)
         except (OSError, tool.ToolError, ss.ParseError) as exc:
             return Sweep(
                 **common,
@@ -59,14 +62,6 @@ class Watch:
                 owners_seen=OwnersSeen.NONE,
                 duration=monotonic() - started,
             )
-        if is_full or seen.source == "psutil":
-            self._listening.learn(seen.reading.sockets, pids)
-            self._full_at = started
-        else:
-            # All have their turn a little sooner than promised, for a look may come late.
-            left = VERIFIED_WITHIN - 2 * interval
-            self._listening.follow(seen.reading.sockets, interval / left if left > interval else 1)
-        self._looked_at = started
         listeners = self._listening.listeners
         owners_seen, owners_reason = owners.visibility(
             [each.owner for each in listeners], owners.excuse(self._listening.hidden)
@@ -83,6 +78,24 @@ class Watch:
             duration=monotonic() - started,
         )
         return self.last
+
+    def _see(self, now: float, *, timeout: float, interval: float) -> reader.Seen:
+        """Read the sockets, and bring what is known of them up to date."""
+        is_full = now > min(self._full_at + FULL_EVERY, self._looked_at + VERIFIED_WITHIN)
+        pids = process.pids() if is_full else ()
+        seen = reader.read(self._memo, with_owners=is_full, timeout=timeout)
+        # Should what follows fail half-way, the next look begins anew.
+        full_at, self._full_at = self._full_at, float("-inf")
+        if is_full or seen.source == "psutil":
+            self._listening = Listening(self._booted_at)
+            self._listening.learn(seen.reading.sockets, pids)
+            full_at = now
+        else:
+            # All have their turn a little sooner than promised, for a look may come late.
+            left = VERIFIED_WITHIN - 2 * interval
+            self._listening.follow(seen.reading.sockets, interval / left if left > interval else 1)
+        self._full_at, self._looked_at = full_at, now
+        return seen
 
 
 def at_saved_output(output: bytes, host_id: str, *, at: datetime) -> Sweep:

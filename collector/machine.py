@@ -2,15 +2,14 @@
 
 import re
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from time import CLOCK_BOOTTIME, clock_gettime
-
-import psutil
+from time import CLOCK_BOOTTIME, clock_gettime, time
 
 # The kernel's default, for output that was saved on another machine.
 EPHEMERAL = range(32768, 61000)
+ADJUSTED = timedelta(seconds=2)
 
 
 def _read(path: str) -> str:
@@ -32,12 +31,14 @@ def boot_id() -> str:
     return _read("/proc/sys/kernel/random/boot_id")[:64]
 
 
-@lru_cache
-def booted_at() -> datetime | None:
-    try:
-        return datetime.fromtimestamp(psutil.boot_time(), UTC)
-    except (OSError, RuntimeError, psutil.Error):  # a sandbox without /proc/stat
-        return None
+def booted_at(known: datetime | None = None) -> datetime:
+    """
+    Return when the machine booted, by its clock of now, to the second.
+
+    Where that is what is `known`, give or take what a clock is adjusted by, so is the answer.
+    """
+    now = datetime.fromtimestamp(round(time() - uptime()), UTC)
+    return known if known and abs(known - now) <= ADJUSTED else now
 
 
 def uptime() -> float:

@@ -248,8 +248,8 @@ class Coverage(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
     sweeps = models.PositiveIntegerField(default=1)
-    failures = models.PositiveIntegerField(default=0, help_text="Looks that were not believed.")
-    last_failure = models.TextField(blank=True, help_text="Why the last of them was not.")
+    failures = models.PositiveIntegerField(default=0, help_text="Looks that were not complete.")
+    last_failure = models.TextField(blank=True, help_text="What was wrong with the last of them.")
 
     class Meta:
         ordering = ["-started_at"]
@@ -268,7 +268,8 @@ class Coverage(models.Model):
     @property
     def is_open(self) -> bool:
         """Whether the host is still being watched in this stretch."""
-        return self.started_at == self.host.watched_since
+        host = self.host
+        return (self.started_at, self.boot_id) == (host.watched_since, host.boot_id)
 
     @property
     def until(self) -> datetime:

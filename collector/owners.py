@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from collector import cgroup, containers, kernel, process, roles, units
@@ -21,6 +21,7 @@ class Outside:
 
     _containers: Containers | None = None
     _units: Mapping[tuple[Protocol, int], units.SocketUnit] | None = None
+    evidence: kernel.Evidence = field(default_factory=kernel.Evidence)
 
     @property
     def containers(self) -> Containers:
@@ -64,15 +65,18 @@ def owner_of(
     """
     leader = leader_of(holders)
     if leader is None:
-        return _without_process(group, missing)
+        return _without_process(group, missing, outside.evidence)
     first = next(iter(group))
     place = _place([leader.cgroup] if leader.cgroup else (each.cgroup for each in group))
-    # A user's manager is not asked for its units; the socket's own control group names one.
+    # The managers of users are not asked; the socket's own control group names its unit.
     socket_unit = next(filter(None, (cgroup.socket_unit_of(each.cgroup) for each in group)), "")
     unit = place["unit"]
     if any(each.is_systemd for each in holders):
         known = outside.units.get((first.protocol, first.port))
-        socket_unit, unit = (known.name, known.service) if known else (socket_unit, "")
+        if known:
+            socket_unit, unit = known.name, known.service
+        elif leader.is_systemd:
+            unit = ""  # that of the manager itself
     container = None
     if may_be_proxy := containers.is_proxy(leader.name, leader.exe):
         addresses = {each.address for each in group}
@@ -155,10 +159,12 @@ def excuse(hidden: Collection[int]) -> str:
     )
 
 
-def _without_process(group: Collection[Socket], missing: OwnerState) -> Owner:
+def _without_process(
+    group: Collection[Socket], missing: OwnerState, evidence: kernel.Evidence
+) -> Owner:
     first = next(iter(group))
     is_unheld = missing is OwnerState.UNKNOWN
-    name = kernel.listener(first.protocol, first.port, is_unheld=is_unheld)
+    name = kernel.listener(first.protocol, first.port, evidence, is_unheld=is_unheld)
     if name or _has_no_inode(group):
         return Owner(OwnerState.KERNEL, process_name=name)
     return Owner(missing, user=_user(group), **_place(each.cgroup for each in group))

@@ -76,14 +76,29 @@ def is_unchanged(known: Process) -> bool:
 
 def sockets(pid: int) -> dict[int, int]:
     """Return the sockets that a process holds, inode to file number. Raises PermissionError."""
-    found = {}
+    if files := _files(f"/proc/{pid}/fd"):
+        return _sockets(f"/proc/{pid}/fd", files)
+    # A process whose first thread has ended shows its files in the others alone.
+    found: dict[int, int] = {}
+    for thread in _files(f"/proc/{pid}/task"):
+        if thread != str(pid):
+            folder = f"/proc/{pid}/task/{thread}/fd"
+            found |= _sockets(folder, _files(folder))
+    return found
+
+
+def _files(folder: str) -> list[str]:
     try:
-        files = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208  # names, no paths
+        return os.listdir(folder)  # noqa: PTH208  # names, no paths
     except (FileNotFoundError, ProcessLookupError):  # it has just ended
-        files = []
+        return []
+
+
+def _sockets(folder: str, files: list[str]) -> dict[int, int]:
+    found = {}
     for file in files:
         with suppress(FileNotFoundError, ProcessLookupError):  # it has just closed this one
-            target = os.readlink(f"/proc/{pid}/fd/{file}")  # noqa: PTH115  # "socket:[1]"
+            target = os.readlink(f"{folder}/{file}")  # noqa: PTH115  # "socket:[1]"
             if target.startswith(SOCKET):
                 found[int(target[len(SOCKET) : -1])] = int(file)
     return found
@@ -117,10 +132,11 @@ def user(uid: int) -> str:
 
 
 def _signature(stat: bytes, status: bytes, exe: str, command: bytes) -> tuple:
-    started = stat.rpartition(b") ")[2].split(None, 20)[19:20]  # another one may have its PID
-    lines = status.partition(b"\nGid:")[0].split(b"\n")
-    told = [line for line in lines if line.startswith((b"Name:", b"PPid:", b"Uid:"))]
-    return (*started, *told, exe, hash(command))
+    """Return what changes when a process becomes another, or what it calls itself changes."""
+    head, _, tail = stat.rpartition(b") ")
+    fields = tail.split(None, 20)
+    uid = status.partition(b"\nUid:")[2].split(None, 1)[:1]
+    return (head, fields[1:2], fields[19:20], uid, exe, hash(command))
 
 
 def _own_cgroup(text: bytes) -> str:

@@ -68,5 +68,8 @@ def misses(keys: Collection[tuple[str, int]]) -> bool:
 @lru_cache
 def _version(path: str) -> tuple[str, tuple[int, ...] | None]:
     """Return what this ss calls itself, and its version if it tells one. Asked once."""
-    said = tool.run(path, "-V", timeout=10)
+    try:
+        said = tool.run(path, "-V", timeout=10)
+    except tool.ToolError:  # the text that it lists tells most as well
+        return "", None
     return safe(said.strip(), 64), ss.parse_version(said)

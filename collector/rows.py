@@ -49,10 +49,11 @@ PLAIN = re.compile(
 ).findall
 OURS = re.compile(_HEAD + rb"[ \t\r]*+(.*)", re.DOTALL).match
 # A row of another table or state than ours, even of one yet to be invented, or one of ours
-# that can't be read. Fifteen bytes can spell `tcp ESTAB 0 0 x`, but then the rest of the
-# users column follows, and no address has that in it.
+# that can't be read. No netid is shorter than two letters, no state than ESTAB: a name of
+# fifteen bytes, one of them the newline, can spell `tcp ESTAB 0 0`, but no peer behind it,
+# and what follows it in the users column is no address.
 OTHER = re.compile(
-    rb"\s*+([a-z][a-z0-9_]*+|\?\?\?)\s++([A-Z][A-Z0-9-]++)\s++\d{1,10}+\s++\d{1,10}+\s++"
+    rb"\s*+([a-z][a-z0-9_]++|\?\?\?)\s++([A-Z][A-Z0-9-]{4,}+)\s++\d{1,10}+\s++\d{1,10}+\s++"
     rb"(?!\S*\",)(\S++)\s++\S++[ \t\r]*+(.*)",
     re.DOTALL,
 ).match

@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
-from collector import bulk, reader, timekeeping
+from collector import bulk, coverage, reader, timekeeping
 from collector.history import History
 from collector.look import Watch
-from collector.models import Coverage, Host, HostEvent, PortEvent, PortRuntime
+from collector.models import Host, HostEvent, PortEvent, PortRuntime
 from collector.sweep import HOST_ID, Listener, Sweep, Verdict, changes
 
 logger = logging.getLogger(__name__)
 
 PRUNED_AT_ONCE = 5_000  # events
 FEW_PORTS = 5  # below this many ports, half of them may well go at once
+FEW_TO_REPEAT = 2  # the same, where a look costs little to repeat
 MANY_PORTS = 100  # so many that appear in one sweep are news of the host
 FEW_CHANGES = 500  # up to so many, only their rows are read
 
@@ -51,6 +52,15 @@ class Outcome:
     rebound: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How a sweep is to be recorded."""
+
+    alive_every: float
+    before: Sweep | None
+    few: int  # from so many ports on, half of them gone at once is doubted; 0: never
+
+
 def collect(  # noqa: PLR0913  # a look has as many settings, and only doors read settings
     watch: Watch,
     host_id: str,
@@ -68,7 +78,7 @@ def collect(  # noqa: PLR0913  # a look has as many settings, and only doors rea
     """
     before = watch.last
     first = watch.look(host_id, at=clock(), timeout=timeout, interval=interval)
-    outcome = reconcile(first, alive_every=alive_every, before=before)
+    outcome = reconcile(first, alive_every=alive_every, before=before, may_repeat=True)
     if outcome.sweep.verdict == Verdict.SUSPECT:
         watch.forget()
         again = watch.look(host_id, at=clock(), timeout=timeout, interval=interval)
@@ -77,7 +87,7 @@ def collect(  # noqa: PLR0913  # a look has as many settings, and only doors rea
             and first.servers == again.servers
             and not reader.misses(again.by_key)
         )
-        outcome = reconcile(again, alive_every=alive_every, confirmed=is_confirmed)
+        outcome = reconcile(again, alive_every=alive_every, confirmed=is_confirmed, may_repeat=True)
     if outcome.dropped:
         logger.warning("A newer look at %s is recorded already.", host_id)
     elif outcome.sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
@@ -93,15 +103,17 @@ def reconcile(
     alive_every: float = 3600,
     confirmed: bool = False,
     before: Sweep | None = None,
+    may_repeat: bool = False,
 ) -> Outcome:
     """
     Record a sweep: create what is new, update what changed, mark what has gone.
 
     Nothing is ever deleted, and nothing disappears but by a complete sweep. `confirmed` says
-    that a second reading agreed with a suspect one. `before` is the look that preceded this
-    one; if it is what is recorded, only the rows that differ from it are read. An unchanged
-    sweep costs one UPDATE; a late or repeated one is dropped. Raises SweepRefusedError when
-    the sweep is not of its host; the host then keeps why.
+    that a second reading agreed with a suspect one, `may_repeat` that one can be had, so that
+    less is enough for doubt. `before` is the look that preceded this one; if it is what is
+    recorded, only the rows that differ from it are read. An unchanged sweep costs one UPDATE; a
+    late or repeated one is dropped. Raises SweepRefusedError when the sweep is not of its host;
+    the host then keeps why.
     """
     if confirmed and sweep.verdict == Verdict.SUSPECT:
         sweep = replace(sweep, verdict=Verdict.COMPLETE, reason="")
@@ -124,9 +136,10 @@ def reconcile(
             dated = sweep if is_new else timekeeping.dated(sweep, host)
             if dated is None:
                 return Outcome(sweep, dropped=True)
-            if dated is not sweep:
-                _tell_clock(host, sweep)
-            return _record(host, dated, alive_every, confirmed=confirmed, before=before)
+            news = [] if dated is sweep else coverage.set_back(host, sweep)
+            few = FEW_TO_REPEAT if may_repeat else FEW_PORTS
+            terms = _Terms(alive_every, before, 0 if confirmed else few)
+            return _record(host, dated, terms, news)
     except SweepRefusedError as exc:
         if sweep.source == "file":
             raise  # whoever handed it over is told; it is nobody else's concern
@@ -209,25 +222,25 @@ def _lock(sweep: Sweep) -> tuple[Host, bool]:
     return host, created
 
 
-def _record(
-    host: Host, sweep: Sweep, alive_every: float, *, confirmed: bool, before: Sweep | None
-) -> Outcome:
+def _record(host: Host, sweep: Sweep, terms: _Terms, news: list[HostEvent]) -> Outcome:
+    """Record a sweep of a locked host, and the news that there are of it already."""
     if sweep.verdict == Verdict.COMPLETE and (host.source, sweep.source) == ("ss", "psutil"):
         # It may see less than ss did: what it adds is true, what it misses is not gone for sure.
         sweep = replace(sweep, verdict=Verdict.PARTIAL)
     if sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
-        return _disbelieve(host, sweep)
+        return _disbelieve(host, sweep, news)
 
     cause = timekeeping.cause(sweep, host)
     is_settling = timekeeping.is_settling(sweep) and Cause.BOOT in {cause, host.unsettled}
-    alive = _is_due(host.last_alive_at, sweep.taken_at, alive_every)
+    alive = _is_due(host.last_alive_at, sweep.taken_at, terms.alive_every)
     is_steady = cause == Cause.OBSERVED and not host.unsettled and not alive
-    known = before if is_steady and before and before.digest == host.digest else None
-    rows, listeners, active = _concerned(host, sweep, known)
-    if sweep.verdict == Verdict.COMPLETE and not confirmed and not is_settling:
-        doubt = _doubt(active, sweep)
+    is_known = is_steady and terms.before and terms.before.digest == host.digest
+    rows, listeners, active = _concerned(host, sweep, terms.before if is_known else None)
+    if sweep.verdict == Verdict.COMPLETE and not is_settling:
+        doubt = _doubt(active, sweep, terms.few)
         if doubt:
-            return _disbelieve(host, replace(sweep, verdict=Verdict.SUSPECT, reason=doubt))
+            suspect = replace(sweep, verdict=Verdict.SUSPECT, reason=doubt)
+            return _disbelieve(host, suspect, news)
 
     what = History(
         sweep,
@@ -237,36 +250,31 @@ def _record(
         is_settling=is_settling,
         last_sweep_at=host.last_sweep_at,
         heartbeat=alive,
+        has_own_time=sweep.taken_at > host.last_look_at,
     )
     what.compare(rows, listeners)
     bulk.upsert(what.written, unique=("host", "protocol", "port"), keep=("first_seen_at",))
     bulk.insert(what.events)
-    _cover(host, sweep, cause)
-    appeared = what.count(PortEvent.Type.APPEARED)
-    if appeared >= MANY_PORTS and cause == Cause.OBSERVED:
-        host.events.create(
-            event_type=HostEvent.Type.SURGE,
-            timestamp=sweep.taken_at,
-            detail=f"{appeared} ports appeared in one sweep.",
-        )
-    _remember(host, sweep)
-    if sweep.verdict == Verdict.COMPLETE:
-        host.last_sweep_at = sweep.taken_at
-        host.source = sweep.source
-        host.unsettled = Cause.BOOT if is_settling else ""
-        # With something still to be found out, the next look must not pass for unchanged.
-        host.digest = "" if what.is_pending or is_settling else sweep.digest
-    elif cause != Cause.OBSERVED:
-        host.unsettled = cause
-    if alive:
-        host.last_alive_at = sweep.taken_at
-    host.save()
-    return Outcome(
+    outcome = Outcome(
         sweep,
-        appeared=appeared,
+        appeared=what.count(PortEvent.Type.APPEARED),
         disappeared=what.count(PortEvent.Type.DISAPPEARED),
         rebound=what.count(PortEvent.Type.REBOUND),
     )
+    news += coverage.extend(host, sweep, cause)
+    if outcome.appeared >= MANY_PORTS and cause == Cause.OBSERVED:
+        news.append(coverage.surge(host, sweep, outcome.appeared))
+    bulk.insert(news)
+    _remember(host, sweep)
+    if alive:
+        host.last_alive_at = sweep.taken_at
+    # With something still to be found out, the next look must not pass for unchanged.
+    host.digest = "" if what.is_pending else sweep.digest
+    _settle(host, sweep, cause, is_settling=is_settling)
+    host.save()
+    if sweep.verdict == Verdict.PARTIAL:
+        coverage.blemish(host, sweep)
+    return outcome
 
 
 def _concerned(
@@ -292,63 +300,39 @@ def _concerned(
     return found, sweep.listeners, active
 
 
-def _cover(host: Host, sweep: Sweep, cause: Cause) -> None:
-    """Extend the stretch of coverage that the host is in, or begin another and say why."""
-    if cause != Cause.OBSERVED:
-        if host.watched_since:
-            _open_stretch(host).update(ended_at=host.watched_until, sweeps=host.sweeps)
-            _tell_break(host, sweep, cause)
-        host.watched_since, host.sweeps = sweep.taken_at, 0
-        host.coverage.create(
-            boot_id=sweep.boot_id, started_at=sweep.taken_at, ended_at=sweep.taken_at
-        )
-    host.watched_until = sweep.taken_at
-    host.sweeps += 1
-
-
-def _open_stretch(host: Host) -> QuerySet[Coverage]:
-    return host.coverage.filter(started_at=host.watched_since)
-
-
-def _tell_break(host: Host, sweep: Sweep, cause: Cause) -> None:
-    detail = f"Nobody had looked since {host.watched_until:%F %T} UTC."
-    kind = HostEvent.Type.UNWATCHED
-    if cause == Cause.BOOT:
-        kind = HostEvent.Type.REBOOTED
-        if sweep.booted_at:
-            detail = f"Up since {sweep.booted_at:%F %T} UTC. {detail}"
-    host.events.create(event_type=kind, timestamp=sweep.taken_at, detail=detail)
-
-
-def _tell_clock(host: Host, sweep: Sweep) -> None:
-    """Say once that a clock was set back, however many looks it takes to catch up."""
-    host.events.get_or_create(
-        event_type=HostEvent.Type.CLOCK_SET_BACK,
-        timestamp=host.last_look_at,
-        defaults={"detail": f"It said {sweep.taken_at:%F %T} UTC after that."},
-    )
-
-
-def _disbelieve(host: Host, sweep: Sweep) -> Outcome:
+def _disbelieve(host: Host, sweep: Sweep, news: list[HostEvent]) -> Outcome:
     """Keep that a look failed, and why. The facts stay as they are."""
     host.verdict, host.reason = sweep.verdict, sweep.reason
     host.last_look_at, host.uptime = sweep.taken_at, sweep.uptime
     host.sweep_interval = sweep.interval
     host.save(update_fields=["verdict", "reason", "last_look_at", "uptime", "sweep_interval"])
-    _open_stretch(host).update(failures=F("failures") + 1, last_failure=sweep.reason)
+    coverage.blemish(host, sweep)
+    bulk.insert(news)
     return Outcome(sweep)
 
 
-def _doubt(active: set[tuple[str, int]], sweep: Sweep) -> str:
+def _doubt(active: set[tuple[str, int]], sweep: Sweep, few: int) -> str:
     """Say why a complete-looking sweep is hard to believe, "" if it isn't."""
     gone = len(active - sweep.servers)
-    if len(active) >= FEW_PORTS and gone * 2 > len(active):
+    if few and len(active) >= few and gone * 2 >= len(active):
         return f"{gone} of {len(active)} ports are gone at once."
     return ""
 
 
 def _is_due(last: datetime | None, at: datetime, every: float) -> bool:
     return last is None or at - last >= timedelta(seconds=every)
+
+
+def _settle(host: Host, sweep: Sweep, cause: Cause, *, is_settling: bool) -> None:
+    """Keep what a look leaves open: a partial one, or one that came soon after the boot."""
+    if sweep.verdict == Verdict.COMPLETE:
+        host.last_sweep_at = sweep.taken_at
+        host.source = sweep.source
+        host.unsettled = Cause.BOOT if is_settling else ""
+    elif cause != Cause.OBSERVED:
+        host.unsettled = cause
+    if host.unsettled or sweep.verdict != Verdict.COMPLETE:
+        host.digest = ""
 
 
 def _remember(host: Host, sweep: Sweep) -> None:

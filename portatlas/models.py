@@ -120,7 +120,7 @@ class Port(PortRuntime):
 
     @property
     def is_awaited(self) -> bool:
-        """Whether it has not come back yet since its host's last boot, see `awaited()`."""
+        """Whether it was not seen since its host's last boot; `awaited()` counts no clients."""
         since = self.host.booted_at or self.host.watched_since
         is_booting = self.is_active and self.host.unsettled == BOOT
         return is_booting and since is not None and self.last_seen_at < since

@@ -91,7 +91,8 @@ RULES = (
         20,
         PortState.FLAPPING,
         "it came or went four times within the last hour",
-        lambda at: Q(transition_4_at__gte=at - FLAPPING_WINDOW),
+        # Not after it: a clock may have been wrong, and set back since.
+        lambda at: Q(transition_4_at__gte=at - FLAPPING_WINDOW, transition_4_at__lte=at),
     ),
     Rule(
         30,

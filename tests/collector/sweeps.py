@@ -33,15 +33,18 @@ def listener(port, *, protocol="tcp", cookie=None, pid=100, name="nginx", **endp
 
 
 def sweep(*listeners, ticks=0, **fields):
-    defaults = {
+    """Return a sweep; with its `uptime` given, the clock says when the machine booted."""
+    told = {
         "host_id": "atlas",
         "machine_id": "m1",
         "boot_id": "b1",
         "taken_at": NOON + ticks * TICK,
         "verdict": Verdict.COMPLETE,
         "interval": 15,
-    }
-    return Sweep(listeners=tuple(listeners), **defaults | fields)
+    } | fields
+    if "uptime" in told:
+        told["booted_at"] = told["taken_at"] - timedelta(seconds=told["uptime"])
+    return Sweep(listeners=tuple(listeners), **told)
 
 
 def events():

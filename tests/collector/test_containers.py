@@ -462,7 +462,8 @@ def test_no_json_raises(listing):
 def test_a_proxy_is_known_by_its_file_and_else_by_its_name(name):
     """N47, N50; N28: a name is cut at 15 bytes, and anybody's choice."""
     assert is_proxy("", f"/usr/libexec/{name}")
-    assert is_proxy("anything", f"/usr/bin/{name} (deleted)")
+    assert is_proxy("anything", f"/usr/bin/{name}")
+    assert not is_proxy(name[:15], f"/home/eve/{name}")
     assert is_proxy(name[:15], "")
     assert not is_proxy(name[:15], "/usr/bin/python3.11")
     assert not is_proxy("nginx", "")

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.tools import require
 
 TCP, UDP = Protocol
 PR_SET_NAME = 15
+CHECKOUT = Path(__file__).parents[2]
 
 # Runs in a network namespace of its own: two tunnels, and a process on a third port.
 SCRIPT = """
@@ -28,7 +30,7 @@ def told():
     return names | {"tcp": listener(Protocol.TCP, 4789)}
 
 def listener(protocol, port):
-    return kernel.listener(protocol, port, is_unheld=True)
+    return kernel.listener(protocol, port, kernel.Evidence(), is_unheld=True)
 
 kernel.SYS = "/nowhere"  # whether the module is loaded, or built in, is another matter
 before = told()
@@ -46,7 +48,7 @@ print(json.dumps([before, after, {each.port: len(each.users) for each in listed}
 
 
 def listener(protocol, port, *, is_unheld=True):
-    return kernel.listener(protocol, port, is_unheld=is_unheld)
+    return kernel.listener(protocol, port, kernel.Evidence(), is_unheld=is_unheld)
 
 
 @pytest.fixture
@@ -90,7 +92,9 @@ def test_a_real_vxlan_is_named_whatever_its_port_and_only_where_it_is():
     if os.geteuid():
         command[1:1] = ["--map-root-user"]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own script
+    done = subprocess.run(  # noqa: S603  # our own script
+        command, capture_output=True, text=True, check=False, cwd=CHECKOUT
+    )
     if done.returncode and ("not permitted" in done.stderr or "not supported" in done.stderr):
         pytest.skip("this kernel lends us no network namespace, or has no VXLAN")
 

@@ -5,10 +5,11 @@ import socket
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from collector import reader
+from collector import process, reader
 from collector.look import Watch, at_saved_output
 from collector.sweep import OwnersSeen, OwnerState, Protocol, Scope, Verdict
 
@@ -235,3 +236,27 @@ def test_saved_output_without_names_blames_the_privileges():
 
     assert sweep.listeners[0].owner.state == OwnerState.NOT_PERMITTED
     assert sweep.owners_seen == OwnersSeen.NONE
+
+
+def test_an_error_in_the_search_for_owners_is_a_failed_look(monkeypatch, listening):
+    """As of a process that has no file left to open; the next look begins anew."""
+    watch = Watch()
+    watch.look("here", at=AT, timeout=10)
+    listening()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "pids", Path("/nowhere").stat)
+        failed = watch.look("here", at=AT, timeout=10)
+
+    assert (failed.verdict, "/nowhere" in failed.reason) == (Verdict.FAILED, True)
+    assert watch.look("here", at=AT, timeout=10).verdict == Verdict.COMPLETE
+
+
+def test_an_ss_that_does_not_tell_its_version_is_read_all_the_same(fake_ss, tmp_path):
+    fake_ss("[ $1 = -V ] && exit 1; echo 'tcp LISTEN 0 5 127.0.0.1:80 0.0.0.0:*'")
+    script = (tmp_path / "ss").read_text().replace("exec echo ss utility", "exit 1; : ss utility")
+    (tmp_path / "ss").write_text(script)
+
+    sweep = Watch().look("here", at=AT, timeout=5)
+
+    assert (sweep.verdict, [each.port for each in sweep.listeners]) == (Verdict.COMPLETE, [80])

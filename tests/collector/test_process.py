@@ -240,8 +240,8 @@ def test_a_pid_that_was_reused_is_another_process():
             before = process.is_unchanged(found)
         Path(LAST_PID).write_text(f"{pid - 1}")
         with child() as again:
-            after = process.is_unchanged(found)
-        if again == pid:
+            started, after = process.read(again).started, process.is_unchanged(found)
+        if again == pid and started != found.started:  # not within one tick of the kernel's clock
             break
 
     assert (again, before, after) == (pid, True, False)
@@ -311,3 +311,27 @@ def test_the_sockets_of_others_are_refused_to_the_unprivileged():
             return "refused"
 
     assert told_by_nobody(question) == "refused"
+
+
+def test_a_process_whose_first_thread_has_ended_shows_its_sockets_by_the_others():
+    """Its /proc/PID/fd is empty, so that `ss -p` finds no holder either."""
+    script = (
+        "import ctypes, socket, threading, time\n"
+        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "def stay():\n"
+        "    print(socket.socket.fileno(server), flush=True)\n"
+        "    time.sleep(60)\n"
+        "threading.Thread(target=stay).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as server:  # noqa: S603  # our own interpreter
+        try:
+            file = int(server.stdout.readline())
+            while psutil.Process(server.pid).status() != psutil.STATUS_ZOMBIE:
+                assert server.poll() is None
+
+            held = process.sockets(server.pid)
+        finally:
+            server.kill()
+
+    assert list(held.values()) == [file]

@@ -177,6 +177,57 @@ def test_a_look_that_is_not_what_is_recorded_is_compared_in_full():
     assert PortRuntime.objects.get(port=82).current_state == "active"
 
 
+def test_what_a_partial_look_of_another_collector_wrote_is_compared_at_the_next_look():
+    """The cache of this one knows nothing of it."""
+    before = sweep(listener(80), listener(81))
+    reconcile(before)
+    partial = {"verdict": Verdict.PARTIAL, "reason": "?"}
+    reconcile(sweep(listener(80), listener(81), listener(82), ticks=1, **partial))
+
+    reconcile(sweep(listener(80), listener(81), ticks=2), before=before)
+
+    assert PortRuntime.objects.get(port=82).current_state == "disappeared"
+
+
+def test_a_partial_look_takes_no_owner_away():
+    reconcile(sweep(listener(80), listener(81)))
+    broken = listener(80, cookie="", inode=0)
+    broken = replace(broken, owner=Owner(OwnerState.UNKNOWN))
+
+    reconcile(sweep(broken, ticks=1, verdict=Verdict.PARTIAL, reason="?"))
+
+    row = PortRuntime.objects.get(port=80)
+    assert (row.owner_state, row.process_name, row.current_pid) == ("known", "nginx", 100)
+
+
+def test_a_partial_look_is_counted_in_the_coverage():
+    reconcile(sweep(listener(80)))
+
+    reconcile(sweep(listener(80), ticks=1, verdict=Verdict.PARTIAL, reason="Two rows are odd."))
+
+    coverage = Coverage.objects.get()
+    assert (coverage.failures, coverage.looks) == (1, 2)
+    assert coverage.last_failure == "partial: Two rows are odd."
+
+
+def test_exactly_half_of_a_listing_is_not_believed_at_first():
+    """N56."""
+    reconcile(sweep(*(listener(port) for port in range(1, 11))))
+
+    outcome = reconcile(sweep(*(listener(port) for port in range(1, 6)), ticks=1))
+
+    assert outcome.sweep.verdict == Verdict.SUSPECT
+    assert PortRuntime.objects.filter(current_state="disappeared").count() == 0
+
+
+def test_where_a_look_can_be_repeated_half_of_two_ports_is_doubted():
+    reconcile(sweep(listener(80), listener(81)))
+
+    outcome = reconcile(sweep(listener(80), ticks=1), may_repeat=True)
+
+    assert outcome.sweep.reason == "1 of 2 ports are gone at once."
+
+
 def test_a_flood_of_ports_is_one_event_of_the_host():
     reconcile(sweep(*(listener(port) for port in range(1, 21))))
 
@@ -209,7 +260,7 @@ def test_a_sweep_that_is_not_believed_changes_nothing_and_says_why(verdict):
     assert (host.last_look_at, host.last_sweep_at) == (NOON + TICK, NOON)
     coverage = Coverage.objects.get()
     assert (coverage.until, coverage.failures) == (NOON, 1)
-    assert coverage.last_failure == "ss went away."
+    assert coverage.last_failure == f"{verdict}: ss went away."
     assert len(events()) == 1
 
 

@@ -115,7 +115,6 @@ def test_a_reboot_is_one_event_of_the_host_and_none_of_its_fifty_ports():
             taken_at=NOON + HOUR,
             uptime=300,
             boot_id="b2",
-            booted_at=NOON + HOUR - timedelta(seconds=300),
         )
     )
 
@@ -220,3 +219,45 @@ def test_without_a_cookie_and_an_inode_pid_and_start_time_tell_a_restart(pid, st
     reconcile(sweep(anonymous(pid, started), ticks=1))
 
     assert [event[1] for event in events()[1:]] == kinds
+
+
+def test_what_happens_while_a_clock_is_behind_is_no_flapping():
+    """A look with its clock years ahead would make it last for years."""
+    reconcile(sweep(listener(22), listener(80), taken_at=NOON + 9999 * HOUR, uptime=9000))
+    for tick in range(1, 9):
+        back = [listener(80, cookie=str(tick))] if tick % 2 == 0 else []
+        reconcile(sweep(listener(22), *back, ticks=tick, uptime=9000 + 15 * tick))
+
+    row = PortRuntime.objects.get(port=80)
+    assert len([event for event in events() if event[0] == 80]) == 9
+    assert row.transition_1_at is None
+
+
+def test_boots_dated_alike_are_stretches_of_their_own():
+    reconcile(sweep(listener(80), uptime=9000))
+    for boot_id in ("b2", "b3"):
+        reconcile(sweep(listener(80), taken_at=NOON - HOUR, uptime=500, boot_id=boot_id))
+
+    assert [each.is_open for each in Coverage.objects.order_by("pk")] == [False, False, True]
+
+
+def test_another_program_on_a_port_after_a_reboot_is_told():
+    reconcile(sweep(listener(22, name="sshd"), uptime=9000))
+
+    reconcile(
+        sweep(listener(22, cookie="x", name="evil"), taken_at=NOON + HOUR, uptime=500, boot_id="b2")
+    )
+
+    event = PortEvent.objects.get(event_type="rebound")
+    assert (event.cause, event.is_takeover) == ("boot", True)
+
+
+def test_what_partial_looks_have_seen_since_a_gap_is_settled():
+    reconcile(sweep(listener(22), listener(80), listener(81)))
+    for tick in (9, 10):
+        partial = {"verdict": Verdict.PARTIAL, "reason": "?"}
+        reconcile(sweep(listener(22), listener(80), ticks=tick, **partial))
+
+    reconcile(sweep(listener(22), ticks=11))
+
+    assert sorted(events()[3:]) == [(80, "disappeared", "observed"), (81, "disappeared", "gap")]
