@@ -7,7 +7,7 @@ part is verified at each look, in turn. All this is a cache: `learn` starts it a
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from math import ceil
 
@@ -15,7 +15,7 @@ from collector import process
 from collector.ss import Socket
 
 VERIFIED_AT_LEAST = 5  # holders at each look
-ROLL_CALL = 4  # looks: so often processes are counted, when no socket is new
+ROLL_CALL = 4  # looks: so often processes are counted, if no socket is new to all that are known
 TRIES = 2  # so many looks search for the holder of a socket; then it is known to have none
 LIKELY = 32  # processes that opened or closed a socket lately: the first asked
 
@@ -75,9 +75,10 @@ class Holders:
         changed: set[int] = set()
         verified: set[int] = set()
         self._looks += 1
-        is_roll_call_due = sockets is not self._sockets or self._looks % ROLL_CALL == 0
         if sockets is not self._sockets:
-            changed |= self._meet(sockets)
+            # A service that is bound anew lets go of one socket and opens the next.
+            new, bereft = self._meet(sockets)
+            changed |= new | self._ask(list(bereft)[:LIKELY])
         count = max(VERIFIED_AT_LEAST, ceil(share * len(self._turn)))
         for inode, pid in list(islice(self._turn, count)):
             if (inode, pid) not in self._turn:  # it went as one before it was looked into
@@ -86,7 +87,7 @@ class Holders:
             verified.add(pid)
             if not process.holds(pid, self.of[inode][pid], inode):
                 changed |= self._look_into(pid)
-        if is_roll_call_due or self._wanted():
+        if self._looks % ROLL_CALL == 0 or self._wanted():
             found, grown_up = self._call_roll()
             changed |= found
             verified |= grown_up
@@ -116,8 +117,9 @@ class Holders:
         """Return the sockets whose holder is still worth a search."""
         return {inode for inode, tries in self._lost.items() if tries < TRIES}
 
-    def _meet(self, sockets: Collection[Socket]) -> set[int]:
-        """Take in the sockets of this look; return the inodes of those that are new."""
+    def _meet(self, sockets: Collection[Socket]) -> tuple[set[int], set[int]]:
+        """Take in the sockets of this look; return the new inodes, and PIDs that lost a socket."""
+        bereft: set[int] = set()
         now = {each.inode: each.identity for each in sockets if each.inode}
         for inode, identity in self._identities.items():
             if now.get(inode) != identity:
@@ -125,13 +127,15 @@ class Holders:
                 for pid in self.of.pop(inode):
                     self._held[pid].discard(inode)
                     del self._turn[inode, pid]
-                    self._is_likely(pid)
+                    bereft.add(pid)
         new = now.keys() - self.of.keys()
         for inode in new:
             self.of[inode] = {}
             self._lost[inode] = 0
+        for pid in bereft:
+            self._is_likely(pid)
         self._sockets, self._identities = sockets, now
-        return new
+        return new, bereft
 
     def _add(self, inode: int, pid: int, file: int) -> None:
         self.of[inode][pid] = file
@@ -178,17 +182,22 @@ class Holders:
         What nobody holds (the kernel's own sockets, those of other namespaces) is not searched
         for for ever.
         """
+        changed = self._ask(self._likeliest_first(candidates))
+        for inode in self._wanted():
+            self._lost[inode] += 1
+        return changed
+
+    def _ask(self, candidates: Iterable[int]) -> set[int]:
+        """Look into these, one after the other, until each socket has a holder."""
         wanted = self._wanted()
         changed: set[int] = set()
-        for pid in self._likeliest_first(candidates) if wanted else ():
+        for pid in candidates if wanted else ():
             changed |= self._look_into(pid)
             if found := wanted - self._lost.keys():
                 wanted -= found
                 self._is_likely(pid)
                 if not wanted:
                     break
-        for inode in wanted:
-            self._lost[inode] += 1
         return changed
 
     def _likeliest_first(self, candidates: Collection[int]) -> Iterator[int]:
