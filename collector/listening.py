@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from itertools import chain
+from operator import attrgetter
 from time import monotonic
 
 from collector import machine, owners, process, well_known
@@ -58,7 +59,7 @@ def listener(
         socket.protocol,
         socket.port,
         # In an order that no look can change.
-        tuple(sorted(endpoints, key=lambda end: (end.address, end.device, end.identity))),
+        tuple(sorted(endpoints, key=attrgetter("address", "device", "cookie", "inode"))),
         owner,
         is_client=(
             socket.protocol is Protocol.UDP

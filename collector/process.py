@@ -70,7 +70,7 @@ def is_unchanged(known: Process) -> bool:
     """Whether a process, which still holds what it held, is what it was when it was read."""
     pid = known.pid
     stat, status = _bytes(f"/proc/{pid}/stat"), _bytes(f"/proc/{pid}/status")
-    exe, command = _link(f"/proc/{pid}/exe"), _bytes(f"/proc/{pid}/cmdline", LONGEST)
+    exe, command = _link(f"/proc/{pid}/exe"), _bytes(f"/proc/{pid}/cmdline", MOSTLY)
     return known.signature == _signature(stat, status, exe, command)
 
 
@@ -136,7 +136,7 @@ def _signature(stat: bytes, status: bytes, exe: str, command: bytes) -> tuple:
     head, _, tail = stat.rpartition(b") ")
     fields = tail.split(None, 20)
     uid = status.partition(b"\nUid:")[2].split(None, 1)[:1]
-    return (head, fields[1:2], fields[19:20], uid, exe, hash(command))
+    return (head, fields[1:2], fields[19:20], uid, exe, hash(command[:MOSTLY]))
 
 
 def _own_cgroup(text: bytes) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 
 from collector import bulk, coverage, reader, timekeeping
 from collector.history import History
@@ -17,7 +16,6 @@ from collector.sweep import HOST_ID, Listener, Sweep, Verdict, changes
 
 logger = logging.getLogger(__name__)
 
-PRUNED_AT_ONCE = 5_000  # events
 FEW_PORTS = 5  # below this many ports, half of them may well go at once
 FEW_TO_REPEAT = 2  # the same, where a look costs little to repeat
 MANY_PORTS = 100  # so many that appear in one sweep are news of the host
@@ -147,27 +145,6 @@ def reconcile(
             refused_at=sweep.taken_at, refused_reason=str(exc)
         )
         raise
-
-
-def events_before(moment: datetime) -> list[QuerySet]:
-    """Return the events, of ports and of hosts, that `prune` would delete."""
-    return [
-        model.objects.filter(timestamp__lt=moment).order_by("timestamp")
-        for model in (PortEvent, HostEvent)
-    ]
-
-
-def prune(moment: datetime) -> int:
-    """
-    Delete the events before a moment and return how many. Nothing else is ever deleted.
-
-    In batches with a transaction each, so that sweeps get their turn in between.
-    """
-    count = 0
-    for events in events_before(moment):
-        while batch := list(events.values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
-            count += events.model.objects.filter(pk__in=batch).delete()[0]
-    return count
 
 
 def _extend(sweep: Sweep, alive_every: float) -> bool:

@@ -100,11 +100,6 @@ class Endpoint(NamedTuple):
         return self.limit > 0 and self.backlog * 2 > self.limit
 
     @property
-    def identity(self) -> str:
-        """What tells this socket from its successor on the same address, "" if nothing does."""
-        return self.cookie or (f"inode:{self.inode}" if self.inode else "")
-
-    @property
     def facts(self) -> tuple[Any, ...]:
         """What is worth recording. The fill of a queue moves all the time; crowded is news."""
         return (*self._replace(backlog=0), self.is_crowded)

@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from collector import services
+from collector import retention
 from collector.models import PortEvent, PortRuntime
 from notes.models import PortNote
 
@@ -52,7 +52,7 @@ def test_a_dry_run_only_counts(events):
 
 
 def test_it_goes_on_until_the_last_batch(events, monkeypatch):
-    monkeypatch.setattr(services, "PRUNED_AT_ONCE", 1)
+    monkeypatch.setattr(retention, "PRUNED_AT_ONCE", 1)
 
     assert prune("--days", "1") == "Deleted 3 events older than 1 days.\n"
 

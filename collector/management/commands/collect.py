@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--confirm",
             action="store_true",
-            help="believe FILE even if more than half of the known ports are missing from it",
+            help="believe FILE even if half or more of the known ports are missing from it",
         )
 
     def handle(self, *, file, host, dry_run, confirm, json, **options):

@@ -3,7 +3,7 @@ from datetime import timedelta
 from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
-from collector import services
+from collector import retention
 
 
 class Command(BaseCommand):
@@ -18,8 +18,8 @@ class Command(BaseCommand):
             raise CommandError("--days takes a number from 1 to 36500.")
         before = timezone.now() - timedelta(days=days)
         if dry_run:
-            count = sum(events.count() for events in services.events_before(before))
+            count = sum(events.count() for events in retention.events_before(before))
             self.stdout.write(f"{count} events are older than {days} days. Nothing was deleted.")
         else:
-            count = services.prune(before)
+            count = retention.prune(before)
             self.stdout.write(f"Deleted {count} events older than {days} days.")
