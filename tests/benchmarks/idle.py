@@ -1,7 +1,7 @@
 """
 What `up` costs while nothing happens: memory of all its processes and CPU beside the sweeps.
 
-    python tests/benchmarks/idle.py [--seconds 300]
+    python -m tests.benchmarks.idle [--seconds 300]
 
 It starts an `up` of its own, whose sweeps are switched off but for the first, opens some pages
 and watches. Linux only. The limits are those the project promises.
