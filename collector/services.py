@@ -281,8 +281,9 @@ def _disbelieve(host: Host, sweep: Sweep, news: list[HostEvent]) -> Outcome:
     """Keep that a look failed, and why. The facts stay as they are."""
     host.verdict, host.reason = sweep.verdict, sweep.reason
     host.last_look_at, host.uptime = sweep.taken_at, sweep.uptime
-    host.sweep_interval = sweep.interval
-    host.save(update_fields=["verdict", "reason", "last_look_at", "uptime", "sweep_interval"])
+    host.booted_at, host.sweep_interval = sweep.booted_at, sweep.interval
+    kept = ["verdict", "reason", "last_look_at", "uptime", "booted_at", "sweep_interval"]
+    host.save(update_fields=kept)
     coverage.blemish(host, sweep)
     bulk.insert(news)
     return Outcome(sweep)

@@ -44,6 +44,15 @@ def test_that_a_clock_was_set_back_is_told_once():
     assert "11:00:15" in HostEvent.objects.get().detail
 
 
+def test_that_a_clock_was_set_back_is_told_once_even_by_looks_that_fail():
+    reconcile(sweep(listener(80), uptime=9000))
+    for tick in range(1, 4):
+        at = NOON - HOUR + tick * TICK
+        reconcile(sweep(taken_at=at, uptime=9000 + 15 * tick, verdict=Verdict.FAILED, reason="?"))
+
+    assert told() == ["clock_set_back"]
+
+
 def test_when_the_clock_has_caught_up_times_go_on():
     reconcile(sweep(listener(80), uptime=9000))
     reconcile(sweep(listener(80), taken_at=NOON - 20 * TICK, uptime=9015))
