@@ -31,6 +31,7 @@ class Holders:
         self._lost: dict[int, int] = {}  # sockets without holder: how often it was searched for
         self._held: dict[int, set[int]] = {}  # PID: inodes
         self._looks = 0
+        self._due = 0.0  # the share that is to be verified
         self._pids: set[int] = set()
         self._young: set[int] = set()  # perhaps just forked: not yet what they are going to be
         self._likely: dict[int, None] = {}  # the latest last
@@ -69,24 +70,22 @@ class Holders:
         """
         Catch up with the sockets that there are now.
 
-        `share`, from 0 to 1, is how much of what is known is to be verified. Returns the
-        inodes whose holders changed, and the PIDs that were verified.
+        `share`, from 0 to 1, is how much of what is known is to be verified; a look at new
+        sockets, which has enough to do, puts that off to the next one, but not twice in a row.
+        Returns the inodes whose holders changed, and the PIDs that were verified.
         """
         changed: set[int] = set()
         verified: set[int] = set()
         self._looks += 1
+        self._due += share
+        is_put_off = sockets is not self._sockets and self._due == share
         if sockets is not self._sockets:
             # A service that is bound anew lets go of one socket and opens the next.
             new, bereft = self._meet(sockets)
             changed |= new | self._ask(list(bereft)[:LIKELY])
-        count = max(VERIFIED_AT_LEAST, ceil(share * len(self._turn)))
-        for inode, pid in list(islice(self._turn, count)):
-            if (inode, pid) not in self._turn:  # it went as one before it was looked into
-                continue
-            self._turn.move_to_end((inode, pid))
-            verified.add(pid)
-            if not process.holds(pid, self.of[inode][pid], inode):
-                changed |= self._look_into(pid)
+        if not is_put_off:
+            found, verified = self._verify()
+            changed |= found
         if self._looks % ROLL_CALL == 0 or self._wanted():
             found, grown_up = self._call_roll()
             changed |= found
@@ -96,6 +95,21 @@ class Holders:
     def held_by(self, pid: int) -> set[int]:
         """Return the inodes of the sockets that a process holds."""
         return self._held.get(pid, set())
+
+    def _verify(self) -> tuple[set[int], set[int]]:
+        """Verify those whose turn it is; return the inodes that changed, and the PIDs."""
+        changed: set[int] = set()
+        verified: set[int] = set()
+        count = max(VERIFIED_AT_LEAST, ceil(self._due * len(self._turn)))
+        self._due = 0
+        for inode, pid in list(islice(self._turn, count)):
+            if (inode, pid) not in self._turn:  # it went as one before it was looked into
+                continue
+            self._turn.move_to_end((inode, pid))
+            verified.add(pid)
+            if not process.holds(pid, self.of[inode][pid], inode):
+                changed |= self._look_into(pid)
+        return changed, verified
 
     def _call_roll(self) -> tuple[set[int], set[int]]:
         """

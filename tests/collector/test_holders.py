@@ -194,6 +194,23 @@ def test_every_holder_has_its_turn_within_five_minutes(others, verified):
     assert {inode for _, inode in verified} == {each.inode for each in sockets}
 
 
+def test_where_each_look_brings_something_new_every_holder_has_its_turn_all_the_same(
+    others, verified
+):
+    """A look at new sockets puts the verifying off, but the next one makes up for it."""
+    sockets = listed(*map(port_of, others))
+    holders = known(sockets)
+    verified.clear()
+
+    holders.follow([*sockets], SHARE)
+    put_off = len(verified)
+    for _ in range(LOOKS):
+        holders.follow([*sockets], SHARE)
+
+    assert put_off == 0
+    assert {inode for _, inode in verified} == {each.inode for each in sockets}
+
+
 def test_a_reused_inode_is_another_socket(crowd, verified):
     """Of what was known of the one before nothing is believed, not even for a look."""
     giver, taker = crowd.start(), crowd.start()
