@@ -180,11 +180,11 @@ def fits(came: State, to: State, told: list[Event]) -> bool:
 
 
 def says_rightly(came: State, to: State, changes: dict) -> bool:
-    """Tell whether a rebound says how many sockets there are now (N40), and which program."""
+    """Tell whether a rebound says which program it is now, and how many sockets (N40)."""
     count = [len(came.sockets), len(to.sockets)]
-    if changes.get("sockets", count) != count or ("sockets" not in changes) != (
-        count[0] == count[1]
-    ):
+    # A restart replaces all of them; where some stayed, it says that others came and went.
+    is_recount = came.sockets != to.sockets and bool(came.sockets & to.sockets)
+    if changes.get("sockets") != (count if is_recount or count[0] != count[1] else None):
         return False
     if None in {came.program, to.program}:
         return True
