@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from collector import bulk, coverage, reader, timekeeping
+from collector import bulk, coverage, reader, statements, timekeeping
 from collector.history import History
 from collector.look import Watch
 from collector.models import Host, HostEvent, PortEvent, PortRuntime
@@ -22,19 +22,6 @@ MANY_PORTS = 100  # so many that appear in one sweep are news of the host
 FEW_CHANGES = 500  # up to so many, only their rows are read
 
 Cause = PortEvent.Cause
-
-# The hot statements, which the ORM would compile anew each time: for an unchanged sweep, and to
-# read a few of many rows.
-CONCERNED = "SELECT * FROM collector_portruntime WHERE host_id = %s AND port IN ({})"
-EXTEND = """
-UPDATE collector_host
-SET last_look_at = %(at)s, last_sweep_at = %(at)s, watched_until = %(at)s, sweeps = sweeps + 1,
-    uptime = %(uptime)s, duration = %(duration)s
-WHERE host_id = %(host)s AND machine_id = %(machine)s AND boot_id = %(boot)s
-    AND source = %(source)s AND sweep_interval = %(interval)s
-    AND verdict = 'complete' AND digest = %(digest)s
-    AND last_look_at < %(at)s AND last_look_at >= %(patience)s AND last_alive_at > %(alive)s
-"""
 
 
 class SweepRefusedError(Exception):
@@ -128,7 +115,7 @@ def reconcile(
     may_be_unchanged = sweep.verdict == Verdict.COMPLETE and (
         before is None or before.digest == sweep.digest
     )
-    if may_be_unchanged and _extend(sweep, alive_every):
+    if may_be_unchanged and statements.extend(sweep, alive_every):
         return Outcome(sweep)
     try:
         with transaction.atomic():
@@ -147,32 +134,6 @@ def reconcile(
             refused_at=sweep.taken_at, refused_reason=str(exc)
         )
         raise
-
-
-def _extend(sweep: Sweep, alive_every: float) -> bool:
-    """
-    Note that nothing changed since the last look, if so: one conditional UPDATE tells.
-
-    It writes a single page of the database, whatever the number of ports: the last sight of
-    every active port stands on its host, and so does the open stretch of coverage.
-    """
-    time = connection.ops.adapt_datetimefield_value
-    values = {
-        "host": sweep.host_id,
-        "machine": sweep.machine_id,
-        "boot": sweep.boot_id,
-        "source": sweep.source,
-        "interval": sweep.interval,
-        "digest": sweep.digest,
-        "at": time(sweep.taken_at),
-        "patience": time(sweep.taken_at - timekeeping.patience(sweep.interval)),
-        "alive": time(sweep.taken_at - timedelta(seconds=alive_every)),
-        "uptime": sweep.uptime,
-        "duration": sweep.duration,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(EXTEND, values)
-        return cursor.rowcount > 0
 
 
 def _lock(sweep: Sweep) -> tuple[Host, bool]:
@@ -267,11 +228,8 @@ def _concerned(
     if known:
         keys = changes(known, sweep)
         if len(keys) <= FEW_CHANGES:
-            ports = {port for _, port in keys} or {0}
-            sql = CONCERNED.format(", ".join(["%s"] * len(ports)))
-            found = PortRuntime.objects.raw(sql, [host.pk, *ports])
             return (
-                [row for row in found if row.key in keys],
+                [row for row in statements.rows_on(host, keys) if row.key in keys],
                 [sweep.by_key[key] for key in sorted(keys & sweep.by_key.keys())],
                 known.servers,
             )

@@ -6,7 +6,7 @@ seconds since boot tell the order of two looks and what lies between them.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from collector.models import Coverage, Host, PortEvent
 from collector.sweep import Sweep
@@ -43,23 +43,23 @@ def cause(sweep: Sweep, host: Host) -> Cause:
         return Cause.BOOT
     # An interval that was just shortened does not turn the wait before into a gap.
     interval = max(sweep.interval, host.sweep_interval)
-    if unwatched(sweep, host, host.watched_until) > patience(interval):
+    if _unwatched(sweep, host) > patience(interval):
         return Cause.GAP
     return Cause.OBSERVED
-
-
-def unwatched(sweep: Sweep, host: Host, until: datetime) -> timedelta:
-    """Return how long nobody has looked since, jumps of the clock taken out."""
-    span = sweep.taken_at - until
-    if _is_same_boot(sweep, host) and host.uptime and sweep.uptime:
-        since_last_look = timedelta(seconds=sweep.uptime - host.uptime)
-        span += since_last_look - (sweep.taken_at - host.last_look_at)
-    return span
 
 
 def is_settling(sweep: Sweep) -> bool:
     """Whether a machine booted so lately that its services may still be starting."""
     return 0 < sweep.uptime < BOOT_GRACE
+
+
+def _unwatched(sweep: Sweep, host: Host) -> timedelta:
+    """Return how long nobody has looked, jumps of the clock taken out."""
+    span = sweep.taken_at - host.watched_until
+    if _is_same_boot(sweep, host) and host.uptime and sweep.uptime:
+        since_last_look = timedelta(seconds=sweep.uptime - host.uptime)
+        span += since_last_look - (sweep.taken_at - host.last_look_at)
+    return span
 
 
 def _is_newer_by_boot(sweep: Sweep, host: Host) -> bool:
