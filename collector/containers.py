@@ -109,9 +109,6 @@ class Containers:
         return found.pop() if len(found) == 1 else None
 
 
-NONE = Containers()
-
-
 def running(*, timeout: float = 2) -> Containers:
     """
     Return what the engines of this machine say is running, within `timeout` seconds.

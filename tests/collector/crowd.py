@@ -1,5 +1,6 @@
 """Processes that listen, share, hand over, fork and become others, as a test tells them."""
 
+import ctypes
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from typing import Self
 import pytest
 
 from collector import process, reader, ss
-from tests.benchmarks.actors import Actor, Stage
+from tests.benchmarks.actors import PR_SET_NAME, Actor, Stage
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -64,6 +65,11 @@ def listed(*ports: int) -> list[ss.Socket]:
     """Return what the real `ss -p` lists on these ports."""
     sockets = reader.read(ss.Memo(), with_owners=True, timeout=30).reading.sockets
     return [each for each in sockets if each.port in ports]
+
+
+def rename(name: bytes) -> None:
+    """Have this process call itself something else."""
+    ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
 
 
 @contextmanager

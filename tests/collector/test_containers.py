@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from collector import containers, ss
 from collector.cgroup import container_of
-from collector.containers import NONE, PROXIES, Container, Containers, is_proxy, running
+from collector.containers import PROXIES, Container, Containers, is_proxy, running
 from collector.sweep import Protocol
 from tests.collector import engines
 
@@ -344,7 +344,7 @@ FLOOD = [HEAD + b"\r\n[", *[b'"%b",' % (b"x" * 1_000_000)] * 100]
 def test_an_engine_that_talks_nonsense_has_no_containers(engine, said):
     engine(said)
 
-    assert running(timeout=30) == NONE
+    assert running(timeout=30) == Containers()
 
 
 def test_an_engine_that_never_answers_is_not_waited_for(engine):
@@ -358,7 +358,7 @@ def test_an_engine_that_never_answers_is_not_waited_for(engine):
 
     engine(drip())
 
-    assert running(timeout=0.3) == NONE
+    assert running(timeout=0.3) == Containers()
     over.set()
 
 
@@ -381,7 +381,7 @@ def test_what_is_no_engine_is_passed_over(monkeypatch, tmp_path):
     paths = [*(str(tmp_path / each) for each in ("file", "dead", "absent", "")), "a\0b"]
     monkeypatch.setattr(containers, "SOCKETS", paths)
 
-    assert running(timeout=30) == NONE
+    assert running(timeout=30) == Containers()
 
 
 @pytest.mark.usefixtures("_alone")
@@ -470,6 +470,6 @@ def test_a_proxy_is_known_by_its_file_and_else_by_its_name(name):
 
 
 def test_where_there_is_no_engine_no_container_is_known():
-    assert NONE.with_id(ID) is None
-    assert NONE.with_id("") is None
-    assert NONE.publishing(Protocol.TCP, 80, ["0.0.0.0"]) is None
+    assert Containers().with_id(ID) is None
+    assert Containers().with_id("") is None
+    assert Containers().publishing(Protocol.TCP, 80, ["0.0.0.0"]) is None

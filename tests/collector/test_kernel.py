@@ -1,6 +1,5 @@
 """Listeners of the kernel: real ones in a network namespace, others by a tree of evidence."""
 
-import ctypes
 import json
 import os
 import stat
@@ -12,10 +11,10 @@ import pytest
 
 from collector import kernel
 from collector.sweep import Protocol
+from tests.collector.crowd import child, rename
 from tests.tools import require
 
 TCP, UDP = Protocol
-PR_SET_NAME = 15
 CHECKOUT = Path(__file__).parents[2]
 
 # Runs in a network namespace of its own: two tunnels, and a process on a third port.
@@ -146,26 +145,9 @@ def test_a_process_with_the_name_of_a_thread_is_no_evidence(tree):
 
 def test_a_real_process_that_calls_itself_nfsd_is_no_evidence():
     """N45."""
-    named, name = os.pipe()
-    closed, close = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.close(close)
-            ctypes.CDLL(None).prctl(PR_SET_NAME, b"nfsd-of-a-liar", 0, 0, 0)
-            os.write(name, b".")
-            os.read(closed, 1)  # until the test closes its end
-        finally:
-            os._exit(0)
-    os.close(closed)
-    os.read(named, 1)
-    try:
-        assert kernel._read(f"proc/{child}/stat").split()[1] == b"(nfsd-of-a-liar)"
+    with child(lambda: rename(b"nfsd-of-a-liar")) as pid:
+        assert kernel._read(f"proc/{pid}/stat").split()[1] == b"(nfsd-of-a-liar)"
         assert b"nfsd-of-a-liar" not in list(kernel._threads())
-    finally:
-        for end in (close, named, name):
-            os.close(end)
-        os.waitpid(child, 0)
 
 
 def test_nfsd_lists_its_ports_itself(tree):

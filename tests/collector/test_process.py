@@ -1,6 +1,5 @@
 """What /proc says about real processes, nasty ones among them."""
 
-import ctypes
 import mmap
 import os
 import shutil
@@ -16,10 +15,9 @@ import pytest
 
 from collector import process
 from collector.kernel import KERNEL_THREAD
-from tests.collector.crowd import child, told_by_nobody
+from tests.collector.crowd import child, rename, told_by_nobody
 from tests.tools import require
 
-PR_SET_NAME = 15
 NEVER = 2**22 + 1  # no kernel gives a PID so high
 LAST_PID = "/proc/sys/kernel/ns_last_pid"
 NAMES = [
@@ -38,10 +36,6 @@ NAMES = [
 ]
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-
-
-def rename(name):
-    ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
 
 
 @pytest.fixture
