@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 
 from collector.sweep import HOST_ID
-from portatlas.board import views
+from portatlas.board import changes_page, host_pages, views
 
 urlpatterns = [
     path("", views.board, name="board"),
@@ -10,4 +10,7 @@ urlpatterns = [
         views.port,
         name="port",
     ),
+    path("hosts/", host_pages.hosts, name="hosts"),
+    re_path(rf"^hosts/(?P<host_id>{HOST_ID})/$", host_pages.host, name="host"),
+    path("changes/", changes_page.changes, name="changes"),
 ]
