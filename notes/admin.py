@@ -1,5 +1,6 @@
 from django.contrib import admin
 
+from notes import services
 from notes.forms import NoteForm
 from notes.models import PortNote
 
@@ -15,12 +16,16 @@ class PortNoteAdmin(admin.ModelAdmin):
     fieldsets = (
         (None, {"fields": (("host_id", "protocol", "port"), "title", "description", "owner")}),
         ("Judgement", {"fields": ("service_type", "risk_level", "tags")}),
-        ("Expectation", {"fields": ("expected_scope", "review_by")}),
+        ("Expectation", {"fields": ("expected_scope", "review_by", "seen")}),
         ("History", {"fields": ("created_at", "created_by", "updated_at", "updated_by")}),
     )
 
     def save_model(self, request, note, form, change):
-        note.updated_by = request.user
-        if not change:
-            note.created_by = request.user
-        super().save_model(request, note, form, change)
+        services.save(note, by=request.user, seen=form.cleaned_data["seen"])
+
+    def delete_model(self, request, note):
+        services.delete(note, by=request.user, seen=note.version)
+
+    def delete_queryset(self, request, queryset):
+        for note in queryset:
+            self.delete_model(request, note)

@@ -1,26 +1,67 @@
+"""The form of a note, on the board and in the admin alike."""
+
 from django import forms
+from django.utils.html import format_html, format_html_join
 
 from notes import tags
 from notes.models import PortNote
+
+MOST_OPTIONS = 200  # of what others wrote, offered while one types
+
+
+class Completed(forms.TextInput):
+    """A text field that offers what other notes say there."""
+
+    def __init__(self, options, attrs=None):
+        super().__init__(attrs)
+        self.options = options  # a function: it is asked when the field is shown
+
+    def render(self, name, value, attrs=None, renderer=None):
+        known = f"known-{(attrs or {}).get('id') or name}"
+        field = super().render(name, value, (attrs or {}) | {"list": known}, renderer)
+        options = format_html_join("", '<option value="{}"></option>', zip(self.options()))
+        return format_html('{}<datalist id="{}">{}</datalist>', field, known, options)
+
+
+def owners() -> list[str]:
+    """Return who is named in the notes."""
+    names = PortNote.objects.exclude(owner="").order_by("owner").values_list("owner", flat=True)
+    return list(names.distinct()[:MOST_OPTIONS])
+
+
+def words() -> list[str]:
+    """Return the tags of the notes that were written last."""
+    lists = PortNote.objects.exclude(tags=[]).order_by("-pk").values_list("tags", flat=True)
+    return sorted({tag for each in lists[:MOST_OPTIONS] for tag in each})[:MOST_OPTIONS]
 
 
 class TagsField(forms.CharField):
     """Tags as people type them: words between commas or blanks."""
 
+    widget = Completed(words)
+
     def prepare_value(self, value):
         return ", ".join(value) if isinstance(value, list) else value
 
     def clean(self, value):
-        words = tags.parse(super().clean(value))
-        tags.validate(words)
-        return words
+        found = tags.parse(super().clean(value))
+        tags.validate(found)
+        return found
 
     def has_changed(self, initial, data):
         return tags.parse(data or "") != (initial or [])
 
 
 class NoteForm(forms.ModelForm):
+    """
+    A note with the version that its writer has read.
+
+    If somebody else saved it meanwhile, he is told what differs; what he wrote stays in the
+    form, and saving it once more is his decision.
+    """
+
     tags = TagsField(required=False, help_text="Lower-case words, separated by commas.")
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = PortNote
@@ -37,3 +78,41 @@ class NoteForm(forms.ModelForm):
             "expected_scope",
             "review_by",
         ]
+        widgets = {
+            "owner": Completed(owners),
+            "description": forms.Textarea({"rows": 4}),
+            "review_by": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        }
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.initial["seen"] = self.instance.version if self.instance.pk else None
+
+    def clean(self):
+        cleaned = super().clean()
+        note = self.instance
+        if note.pk and cleaned.get("seen") != note.version:
+            self.data = self.data.copy()
+            self.data[self.add_prefix("seen")] = note.version
+            raise forms.ValidationError(self._told(cleaned), code="changed")
+        return cleaned
+
+    def _told(self, mine: dict) -> str:
+        """Say who else changed the note, and where his words are not those of this form."""
+        note = self.instance
+        other = [
+            f"{self.fields[name].label or name}: {shown(getattr(note, name))}"
+            for name in self.Meta.fields
+            if name in mine and (mine[name] or "") != (getattr(note, name) or "")
+        ]
+        differs = f" It says now: {'; '.join(other)}." if other else " It says what you say."
+        return (
+            f"{note.updated_by or 'Somebody'} saved this note while you were writing.{differs} "
+            "What you wrote is kept below: save once more to put it in the place of that."
+        )
+
+
+def shown(value) -> str:
+    """Say a field's value in a sentence."""
+    text = ", ".join(value) if isinstance(value, list) else str(value or "")
+    return f"“{text[:200]}”" if text else "nothing"

@@ -1,15 +1,21 @@
 """Memory: what people know about a port. Nothing here depends on the port being there."""
 
+from datetime import date
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords
 
 from notes import tags
 
+EVERY_HOST = "*"
+
 host_name = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9._:-]*\Z",
-    "A host's name has letters, digits and . _ : - and begins with a letter or a digit.",
+    r"^([A-Za-z0-9][A-Za-z0-9._:-]*|\*)\Z",
+    "A host's name has letters, digits and . _ : - and begins with a letter or a digit; "
+    "* stands for every host.",
 )
 
 
@@ -18,7 +24,9 @@ class PortNote(models.Model):
     What people know about one port of one host.
 
     (host_id, protocol, port) is the natural key by which others join; there is no foreign
-    key, so that the note outlives whatever was observed.
+    key, so that the note outlives whatever was observed. A note of `EVERY_HOST` speaks for
+    the port on each host that has no note of its own. Written through `notes.services`, which
+    count its `version`, so that of two people on one note the second is told.
     """
 
     class Protocol(models.TextChoices):
@@ -54,12 +62,16 @@ class PortNote(models.Model):
         PRIVATE = "private", "private networks at most"
         ANY = "any", "anywhere"
 
-    host_id = models.CharField("host", max_length=64, validators=[host_name])
+    host_id = models.CharField(
+        "host", max_length=64, validators=[host_name], help_text="* for every host."
+    )
     protocol = models.CharField(max_length=3, choices=Protocol, default=Protocol.TCP)
     port = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(65535)])
 
-    title = models.CharField(max_length=200)
-    description = models.TextField(blank=True)
+    title = models.CharField(
+        max_length=200, blank=True, help_text="What it is. Empty: what is seen there names it."
+    )
+    description = models.TextField(blank=True, help_text="Markdown: what one has to know of it.")
     owner = models.CharField(max_length=100, blank=True, help_text="Who to ask about it.")
     service_type = models.CharField(max_length=10, choices=ServiceType, default=ServiceType.UNKNOWN)
     risk_level = models.CharField(max_length=10, choices=RiskLevel, default=RiskLevel.EXPECTED)
@@ -83,9 +95,21 @@ class PortNote(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
     )
 
+    version = models.PositiveIntegerField(default=1, editable=False)
+    history = HistoricalRecords(
+        excluded_fields=["version", "created_at", "created_by", "updated_at", "updated_by"]
+    )
+
     class Meta:
         ordering = ["host_id", "port", "protocol"]
         verbose_name = "note"
+        indexes = [
+            models.Index(
+                fields=["review_by"],
+                condition=Q(review_by__isnull=False),
+                name="notes_note_to_review",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["host_id", "protocol", "port"],
@@ -93,9 +117,9 @@ class PortNote(models.Model):
                 violation_error_message="There is already a note about this port of this host.",
             ),
             models.CheckConstraint(
-                condition=~Q(host_id__in=["", "*"]),
-                name="%(app_label)s_%(class)s_host_is_named",
-                violation_error_message="A note is about one host: say which.",
+                condition=~Q(host_id=""),
+                name="%(app_label)s_%(class)s_host_is_said",
+                violation_error_message="A note is about one host, or * for every host: say which.",
             ),
             models.CheckConstraint(
                 condition=Q(port__range=(1, 65535)),
@@ -117,4 +141,22 @@ class PortNote(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title} ({self.port}/{self.protocol} on {self.host_id})"
+        where = "every host" if self.speaks_for_every_host else self.host_id
+        return f"{self.title or 'Untitled'} ({self.port}/{self.protocol} on {where})"
+
+    @property
+    def speaks_for_every_host(self) -> bool:
+        return self.host_id == EVERY_HOST
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.host_id, self.protocol, self.port
+
+    def is_stale(self, today: date) -> bool:
+        """Whether the day has come on which somebody should have looked again."""
+        return self.review_by is not None and self.review_by < today
+
+    @property
+    def _history_user(self):
+        """Who changed it, for its history: whoever the services say, not whoever asks a page."""
+        return self.updated_by

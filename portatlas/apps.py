@@ -1,6 +1,26 @@
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class AtlasConfig(AppConfig):
     name = "portatlas"
     verbose_name = "Port Atlas"
+
+    def ready(self):
+        pre_migrate.connect(without_standing, sender=self)
+        post_migrate.connect(with_standing, sender=self)
+
+
+def without_standing(using, **kwargs):
+    """Drop the triggers while a migration may rebuild what they are about."""
+    from portatlas import standing  # noqa: PLC0415  # models are not there yet when apps are
+
+    standing.remove(connections[using])
+
+
+def with_standing(using, **kwargs):
+    """Make the triggers and what they keep, once their tables are there."""
+    from portatlas import standing  # noqa: PLC0415  # models are not there yet when apps are
+
+    standing.install(connections[using])

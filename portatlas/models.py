@@ -1,23 +1,18 @@
-"""The atlas: facts joined with memory. No table of its own."""
+"""The atlas: facts joined with memory, and an index of how they stand."""
 
-from collections import Counter
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Count, Q
-from django.db.models.functions import Coalesce
 
-from collector.models import PortEvent, PortRuntime
+from collector.models import PortRuntime
 from collector.sweep import Endpoint, Family, Role
-from notes.models import PortNote
+from notes.models import EVERY_HOST, PortNote
 from portatlas import states
-from portatlas.clients import counts_as_client
+from portatlas.querysets import BOOT, MemoryQuerySet, PortQuerySet
 from portatlas.softjoin import SoftJoin
 
 KEY = ("host_id", "protocol", "port")
 SEE_PORTS = ("portatlas.view_port", "notes.view_portnote")  # a port shows its note
-MOST_WORDS = 10  # of a search
-BOOT = PortEvent.Cause.BOOT
 
 REACH = {
     "loopback": "this machine only",
@@ -26,83 +21,11 @@ REACH = {
     "any": "everywhere",
 }
 
-FOUND_IN = (
-    "host__host_id",
-    "process_name",
-    "cmdline",
-    "user",
-    "unit",
-    "socket_unit",
-    "container",
-    "container_name",
-    "image",
-    "compose_service",
-    "well_known",
-    "note__title",
-    "note__owner",
-    "note__service_type",
-    "note__tags",
-)
-
-
-class PortQuerySet(models.QuerySet):
-    def with_state(self, at: datetime):
-        """Annotate each port with its `severity` at that time, from which its state follows."""
-        return self.annotate(severity=states.severity(at))
-
-    def in_state(self, *chosen: str):
-        return self.filter(severity__in=states.severities(*chosen))
-
-    def for_board(self, at: datetime):
-        """Everything that one card shows, in a single query, the most urgent first."""
-        return (
-            self.with_state(at)
-            .annotate(counts_as_client=counts_as_client())
-            .select_related("note", "host")
-            .order_by("severity", "port", "protocol", "host_id")
-        )
-
-    def clients(self):
-        """Keep what is taken for a client socket when read: neither noted nor staying."""
-        return self.alias(as_client=counts_as_client()).filter(as_client=True)
-
-    def without_clients(self):
-        return self.alias(as_client=counts_as_client()).filter(as_client=False)
-
-    def awaited(self):
-        """Keep what listened before its host's last boot and has not been seen since (N62)."""
-        return self.without_clients().filter(
-            host__unsettled=BOOT,
-            current_state="active",
-            # Not the start of coverage alone: a gap begins another stretch of the same boot.
-            last_seen_at__lt=Coalesce("host__booted_at", "host__watched_since"),
-        )
-
-    def search(self, text: str):
-        """Match a port number exactly, words anywhere; every word must be found, up to ten."""
-        queryset = self
-        for word in text.replace("\x00", "")[:200].split()[:MOST_WORDS]:
-            found = Q()
-            for name in FOUND_IN:
-                found |= Q(**{f"{name}__icontains": word})
-            if word.isdecimal() and len(word) <= 5:
-                found |= Q(port=int(word))
-            queryset = queryset.filter(found)
-        return queryset
-
-    def state_counts(self) -> Counter:
-        """Count the ports of each (state, is active), in one query. Needs with_state()."""
-        rows = self.order_by().values_list("severity", "current_state").annotate(n=Count("pk"))
-        counts: Counter = Counter()
-        for severity, current_state, n in rows:
-            counts[states.BY_SEVERITY[severity].state, current_state == "active"] += n
-        return counts
-
 
 class Port(PortRuntime):
-    """A runtime fact that can see the note about it."""
+    """A runtime fact that can see the note about it: its own, else that for every host."""
 
-    note = SoftJoin("notes.PortNote", on=KEY)
+    note = SoftJoin("notes.PortNote", on=KEY, or_else=("host_id", EVERY_HOST))
 
     objects = PortQuerySet.as_manager()
 
@@ -116,6 +39,9 @@ class Port(PortRuntime):
 
     @property
     def reason(self) -> str:
+        if self.severity == states.ESCAPED:
+            allowed = REACH[self.note.expected_scope]
+            return f"it escaped: its note allows {allowed}, and it is open to {self.reach}"
         return states.BY_SEVERITY[self.severity].reason
 
     @property
@@ -190,7 +116,45 @@ class Memory(PortNote):
 
     runtime = SoftJoin("collector.PortRuntime", on=KEY)
 
+    objects = MemoryQuerySet.as_manager()
+
     class Meta:
         proxy = True
         default_permissions = ("view",)
         verbose_name_plural = "memories"
+
+
+class Standing(models.Model):
+    """
+    How a port stands: its rank, kept by the database for each port and each note of a host.
+
+    It is an index over two tables, no fact: the triggers of `standing.py` fill it from the rules
+    of `states.py`, and nothing else writes it. A note about a port that was never seen has no
+    `fact`. The key is repeated, so that one index gives a page of the board in its order.
+    """
+
+    host_id = models.CharField(max_length=64)
+    protocol = models.CharField(max_length=3)
+    port = models.PositiveIntegerField()
+    rank = models.SmallIntegerField()
+    fact = models.OneToOneField(
+        Port, models.DO_NOTHING, null=True, db_constraint=False, related_name="standing"
+    )
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["host_id", "protocol", "port"], name="portatlas_standing_key"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["rank", "port", "protocol", "host_id"], name="portatlas_standing_board"
+            ),
+            models.Index(
+                fields=["host_id", "rank", "port", "protocol"], name="portatlas_standing_of_host"
+            ),
+            models.Index(fields=["port", "protocol"], name="portatlas_standing_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.port}/{self.protocol} on {self.host_id}: {self.rank}"

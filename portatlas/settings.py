@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_filters",
     "rest_framework",
+    "simple_history",
 ]
 
 MIDDLEWARE = [

@@ -2,12 +2,12 @@
 SoftJoin: relate two models by a shared natural key, without a foreign key.
 
 The models stay ignorant of each other. The field owns no column, makes no migration and
-never cascades; it only teaches the ORM how to LEFT JOIN. It leans on three internals of
-Django (private fields, PathInfo, the forward descriptor); tests/portatlas/test_softjoin.py
-is the contract that a new Django has to keep.
+never cascades; it only teaches the ORM how to LEFT JOIN. It leans on four internals of
+Django (private fields, PathInfo, the forward descriptor, the extra restriction of a join);
+tests/portatlas/test_softjoin.py is the contract that a new Django has to keep.
 """
 
-from django.db import models
+from django.db import NotSupportedError, models
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.query_utils import PathInfo
 
@@ -27,18 +27,44 @@ class SoftJoinDescriptor(ForwardManyToOneDescriptor):
         if value is not self.__get__(instance):
             raise AttributeError(f"{self.field.name} is a read-only soft join.")
 
+    def get_object(self, instance):
+        if not self.field.or_else:
+            return super().get_object(instance)
+        column, stand_in = self.field.or_else
+        own = getattr(instance, column)
+        rows = self.get_queryset(instance=instance).filter(
+            self.field.get_reverse_related_filter(instance), **{f"{column}__in": [own, stand_in]}
+        )
+        found = sorted(rows, key=lambda row: getattr(row, column) != own)
+        if not found:
+            raise self.field.remote_field.model.DoesNotExist
+        return found[0]
+
+    def get_prefetch_querysets(self, instances, querysets=None):
+        if self.field.or_else:
+            raise NotSupportedError(f"Use select_related({self.field.name!r}): one row joins many.")
+        return super().get_prefetch_querysets(instances, querysets)
+
 
 class SoftJoin(models.ForeignObject):
-    """A to-one LEFT JOIN on the columns named in `on`, for a proxy model."""
+    """
+    A to-one LEFT JOIN on the columns named in `on`, for a proxy model.
+
+    `or_else` is one of those columns and a value: where no row has the local value of the
+    column, the row that has this value stands in.
+    """
 
     forward_related_accessor_class = SoftJoinDescriptor
 
-    def __init__(self, to, *, on):
+    def __init__(self, to, *, on, or_else=None):
+        self.or_else = or_else
+        self.on = on
+        columns = [name for name in on if or_else is None or name != or_else[0]]
         super().__init__(
             to,
             on_delete=models.DO_NOTHING,  # anything else reaches across the boundary
-            from_fields=on,
-            to_fields=on,
+            from_fields=columns,
+            to_fields=columns,
             related_name="+",
             null=True,  # LEFT, not INNER
             blank=True,
@@ -65,3 +91,36 @@ class SoftJoin(models.ForeignObject):
                 filtered_relation=filtered_relation,
             )
         ]
+
+    def get_extra_restriction(self, alias, related_alias):
+        return self.or_else and OwnOrElse(self, alias, related_alias)
+
+
+class OwnOrElse:
+    """The part of a join's condition that prefers the own row to the one that stands in."""
+
+    def __init__(self, field, alias, local_alias):
+        self.field, self.alias, self.local_alias = field, alias, local_alias
+
+    def as_sql(self, compiler, connection):
+        name, stand_in = self.field.or_else
+        remote = self.field.remote_field.model._meta
+        quote = connection.ops.quote_name
+        alias, local = map(compiler.quote_name_unless_alias, (self.alias, self.local_alias))
+
+        def columns(name):
+            return (
+                quote(remote.get_field(name).column),
+                quote(self.field.model._meta.get_field(name).column),
+            )
+
+        theirs, ours = columns(name)
+        same_key = " AND ".join(
+            f"own.{their} = {local}.{our}" for their, our in map(columns, self.field.on)
+        )
+        sql = (
+            # The list comes first: by it an index of the whole key is used for both rows.
+            f"{alias}.{theirs} IN ({local}.{ours}, %s) AND ({alias}.{theirs} = {local}.{ours} "
+            f"OR NOT EXISTS (SELECT 1 FROM {quote(remote.db_table)} own WHERE {same_key}))"  # noqa: S608  # names of columns
+        )
+        return sql, [stand_in]

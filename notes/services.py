@@ -1,0 +1,149 @@
+"""Write memory: every note is saved, judged, moved and deleted here, with who did it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import IntegrityError, transaction
+from simple_history.utils import bulk_create_with_history, bulk_update_with_history
+
+from notes.models import EVERY_HOST, PortNote
+
+MOST = 500  # notes at once
+
+# What a host's own note takes over from the note for every host that spoke before it.
+INHERITED = (
+    "title",
+    "description",
+    "owner",
+    "service_type",
+    "risk_level",
+    "tags",
+    "expected_scope",
+    "review_by",
+)
+
+Key = tuple[str, str, int]  # host, protocol, port
+
+
+class NoteChangedError(Exception):
+    """Somebody else saved the note since it was read; nothing was written."""
+
+
+class NoteExistsError(Exception):
+    """There is a note about that port already; nothing was written."""
+
+
+class Written(NamedTuple):
+    """How many notes were made, and how many changed."""
+
+    created: int
+    changed: int
+
+
+@transaction.atomic
+def save(note: PortNote, *, by, seen: int | None = None) -> PortNote:
+    """
+    Save a note in the name of a user. `seen` is the version that he has read, None for a new one.
+
+    Raises NoteChangedError if it is another by now, NoteExistsError if its key is taken.
+    """
+    if note.pk:
+        _lock(note, seen)
+        note.version = seen + 1
+    else:
+        note.created_by = by
+    note.updated_by = by
+    try:
+        with transaction.atomic():
+            note.save()
+    except IntegrityError as exc:
+        host_id, protocol, port = note.key
+        of_key = PortNote.objects.filter(host_id=host_id, protocol=protocol, port=port)
+        if of_key.exclude(pk=note.pk).exists():
+            raise NoteExistsError(f"There is already a note about {_named(note.key)}.") from exc
+        raise
+    return note
+
+
+@transaction.atomic
+def annotate(
+    keys: Iterable[Key], changes: dict[str, Any], *, by, at: datetime, add_tags: Iterable[str] = ()
+) -> Written:
+    """
+    Write the same into the notes of many ports, up to `MOST`, in a few statements.
+
+    A port without a note gets one. A port for which the note for every host speaks gets its own,
+    which says all that the other said. What stays as it was is not written.
+    """
+    wanted = list(dict.fromkeys(keys))[:MOST]
+    own, of_all = _notes_of(wanted)
+    new, changed = [], []
+    for key in wanted:
+        note = own.get(key) or _own(key, of_all.get(key[1:]), by, at)
+        tags = list(dict.fromkeys([*note.tags, *add_tags]))
+        values = changes | ({"tags": tags} if tags != note.tags else {})
+        if note.pk and all(getattr(note, name) == value for name, value in values.items()):
+            continue
+        for name, value in values.items():
+            setattr(note, name, value)
+        note.updated_by, note.updated_at = by, at
+        if note.pk:
+            note.version += 1
+            changed.append(note)
+        else:
+            new.append(note)
+    if new:
+        bulk_create_with_history(new, PortNote, default_user=by)
+    if changed:
+        fields = {*changes, "tags", "updated_by", "updated_at", "version"}
+        bulk_update_with_history(changed, PortNote, sorted(fields), default_user=by)
+    return Written(len(new), len(changed))
+
+
+@transaction.atomic
+def move(note: PortNote, to: Key, *, by, seen: int) -> PortNote:
+    """
+    Let a note speak for another port: what it was about has moved there.
+
+    Raises NoteChangedError and NoteExistsError as `save` does.
+    """
+    note._change_reason = f"moved from {_named(note.key)}"  # noqa: SLF001  # as its history asks
+    note.host_id, note.protocol, note.port = to
+    return save(note, by=by, seen=seen)
+
+
+@transaction.atomic
+def delete(note: PortNote, *, by, seen: int) -> None:
+    """Delete a note; its history stays. Raises NoteChangedError if somebody changed it."""
+    _lock(note, seen)
+    note.updated_by = by
+    note.delete()
+
+
+def _lock(note: PortNote, seen: int | None) -> None:
+    if not PortNote.objects.select_for_update().filter(pk=note.pk, version=seen).exists():
+        raise NoteChangedError("Somebody else changed or deleted this note meanwhile.")
+
+
+def _named(key: Key) -> str:
+    host_id, protocol, port = key
+    return f"{port}/{protocol} on {'every host' if host_id == EVERY_HOST else host_id}"
+
+
+def _notes_of(keys: list[Key]) -> tuple[dict[Key, PortNote], dict[tuple[str, int], PortNote]]:
+    """Return the own notes of ports by key, and those for every host by protocol and port."""
+    hosts = {host_id for host_id, _protocol, _port in keys} | {EVERY_HOST}
+    ports = {port for _host_id, _protocol, port in keys}
+    notes = PortNote.objects.select_for_update().filter(host_id__in=hosts, port__in=ports)
+    by_key = {note.key: note for note in notes}
+    of_all = {key[1:]: note for key, note in by_key.items() if key[0] == EVERY_HOST}
+    return by_key, of_all
+
+
+def _own(key: Key, inherited: PortNote | None, by, at: datetime) -> PortNote:
+    values = {name: getattr(inherited, name) for name in INHERITED} if inherited else {}
+    host_id, protocol, port = key
+    return PortNote(
+        host_id=host_id, protocol=protocol, port=port, created_by=by, created_at=at, **values
+    )

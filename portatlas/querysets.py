@@ -1,0 +1,113 @@
+"""What is asked of the atlas: the read model's verbs."""
+
+from collections import Counter
+from datetime import date, datetime
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Case, Count, Exists, OuterRef, Q, When
+from django.db.models.functions import Coalesce
+
+from collector.models import PortEvent
+from notes.models import EVERY_HOST
+from portatlas import states
+
+MOST_WORDS = 10  # of a search
+BOOT = PortEvent.Cause.BOOT
+
+FOUND_IN = (
+    "host__host_id",
+    "process_name",
+    "cmdline",
+    "user",
+    "unit",
+    "socket_unit",
+    "container",
+    "container_name",
+    "image",
+    "compose_service",
+    "well_known",
+    "note__title",
+    "note__description",
+    "note__owner",
+    "note__service_type",
+    "note__tags",
+)
+
+
+class PortQuerySet(models.QuerySet):
+    def with_state(self, at: datetime):
+        """Annotate each port with its `severity` at that time, from which its state follows."""
+        return self.annotate(severity=states.severity(at))
+
+    def in_state(self, *chosen: str):
+        return self.filter(severity__in=states.severities(*chosen))
+
+    def for_board(self, at: datetime):
+        """Everything that one card shows, in a single query, the most urgent first."""
+        return (
+            self.with_state(at)
+            .annotate(counts_as_client=Case(When(states.client(), then=True), default=False))
+            .select_related("note", "host")
+            .order_by("severity", "port", "protocol", "host_id")
+        )
+
+    def clients(self):
+        """Keep what is taken for a client socket when read: neither noted nor staying."""
+        return self.filter(states.client())
+
+    def without_clients(self):
+        return self.filter(~states.client())
+
+    def awaited(self):
+        """Keep what listened before its host's last boot and has not been seen since (N62)."""
+        return self.without_clients().filter(
+            host__unsettled=BOOT,
+            current_state="active",
+            # Not the start of coverage alone: a gap begins another stretch of the same boot.
+            last_seen_at__lt=Coalesce("host__booted_at", "host__watched_since"),
+        )
+
+    def stale(self, today: date):
+        """Keep what a note speaks of that somebody should have looked at again."""
+        return self.filter(note__review_by__lt=today)
+
+    def at_keys(self, keys):
+        """Keep the ports of these (host, protocol, port)."""
+        found = Q(pk__in=[])
+        for host_id, protocol, port in keys:
+            found |= Q(host_id=host_id, protocol=protocol, port=port)
+        return self.filter(found)
+
+    def search(self, text: str):
+        """Match a port number exactly, words anywhere; every word must be found, up to ten."""
+        queryset = self
+        for word in text.replace("\x00", "")[:200].split()[:MOST_WORDS]:
+            found = Q()
+            for name in FOUND_IN:
+                found |= Q(**{f"{name}__icontains": word})
+            if word.isdecimal() and len(word) <= 5:
+                found |= Q(port=int(word))
+            queryset = queryset.filter(found)
+        return queryset
+
+    def state_counts(self) -> Counter:
+        """Count the ports of each (state, is active), in one query. Needs with_state()."""
+        rows = self.order_by().values_list("severity", "current_state").annotate(n=Count("pk"))
+        counts: Counter = Counter()
+        for severity, current_state, n in rows:
+            counts[states.BY_SEVERITY[severity].state, current_state == "active"] += n
+        return counts
+
+
+class MemoryQuerySet(models.QuerySet):
+    def never_seen(self):
+        """Keep the notes of ports that were seen on none of the hosts that they speak of."""
+        standing = apps.get_model("portatlas", "Standing").objects
+        same = {"protocol": OuterRef("protocol"), "port": OuterRef("port")}
+        unseen = standing.filter(rank=states.NEVER_SEEN, host_id=OuterRef("host_id"), **same)
+        seen_somewhere = standing.filter(fact__isnull=False, **same)
+        return self.filter(
+            Q(~Exists(seen_somewhere), host_id=EVERY_HOST)
+            | (~Q(host_id=EVERY_HOST) & Exists(unseen))
+        )
