@@ -1,13 +1,13 @@
 from django.urls import path, re_path
 
 from collector.sweep import HOST_ID
-from portatlas.board import changes_page, host_pages, views
+from portatlas.board import changes_page, host_pages, port_page, views
 
 urlpatterns = [
     path("", views.board, name="board"),
     re_path(
         rf"^ports/(?P<host_id>{HOST_ID})/(?P<protocol>tcp|udp)/(?P<number>[0-9]{{1,5}})/$",
-        views.port,
+        port_page.port,
         name="port",
     ),
     path("hosts/", host_pages.hosts, name="hosts"),

@@ -1,4 +1,4 @@
-"""The card board and the page of one port."""
+"""The card board."""
 
 from urllib.parse import urlencode
 
@@ -8,14 +8,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from portatlas.board import timeline
 from portatlas.board.hosts import host_views
 from portatlas.board.words import Summary
 from portatlas.models import SEE_PORTS, Memory, Port
 from portatlas.states import PortState
 
 CARDS = 100  # a page
-ENDS = 100  # sockets that a port page lists
 
 may_see_ports = permission_required(SEE_PORTS, raise_exception=True)
 
@@ -64,31 +62,6 @@ def board(request: HttpRequest) -> HttpResponse:
             "never_seen": ()
             if is_filtered
             else Memory.objects.filter(runtime__isnull=True)[:CARDS],
-        },
-    )
-
-
-@may_see_ports
-def port(request: HttpRequest, host_id: str, protocol: str, number: str) -> HttpResponse:
-    """Show everything about one port: fact, memory and timeline."""
-    now = timezone.now()
-    try:
-        found = Port.objects.for_board(now).get(
-            host_id=host_id, protocol=protocol, port=int(number)
-        )
-    except Port.DoesNotExist as exc:
-        raise Http404(f"Port {number}/{protocol} was never seen on {host_id}.") from exc
-    return render(
-        request,
-        "board/port.html",
-        {
-            "now": now,
-            "port": found,
-            "ends": found.ends[:ENDS],
-            "lines": timeline.lines(found),
-            "siblings": Port.objects.for_board(now)
-            .filter(host_id=host_id, port=found.port)
-            .exclude(pk=found.pk),
         },
     )
 
