@@ -54,8 +54,7 @@ def _moment(text: str) -> datetime | None:
     try:
         if len(text) == len("2026-01-31"):
             return datetime.combine(date.fromisoformat(text), time(), UTC)
-        # A plus that was not escaped in an address arrives as a space.
-        told = datetime.fromisoformat(text.replace(" +", "+"))
+        told = datetime.fromisoformat(text)
         return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
