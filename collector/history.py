@@ -124,10 +124,12 @@ class History:
         self._record(row, Type.APPEARED, cause)
 
     def _return(self, row: PortRuntime, facts: dict, cause: str) -> None:
+        """Bring a port back, and tell what is not as it was when it was seen last."""
+        changes = _telling(row, facts) | (succession.news(row, facts) or {})
         row.current_state = State.ACTIVE
         row.active_since = self.sweep.taken_at
         self._update(row, facts)
-        self._record(row, Type.APPEARED, cause)
+        self._record(row, Type.APPEARED, cause, changes)
 
     def _stay(self, row: PortRuntime, facts: dict, cause: str) -> None:
         """Carry an active port on: unchanged, changed, re-bound, or resumed by a reboot."""
@@ -136,8 +138,8 @@ class History:
         if self._is_blind_to(row, facts) and not is_other_socket:
             facts |= {name: getattr(row, name) for name in _of_owner(Owner(OwnerState.UNKNOWN))}
         news = succession.news(row, facts)
-        changed = {name for name, value in facts.items() if getattr(row, name) != value}
-        telling = {name: [getattr(row, name), facts[name]] for name in TELLING if name in changed}
+        telling = _telling(row, facts)
+        changed = any(getattr(row, name) != value for name, value in facts.items())
         if rebooted or is_other_socket:
             row.active_since = self.sweep.taken_at
         if changed or cause != Cause.OBSERVED:
@@ -182,6 +184,12 @@ class History:
         )
 
 
+def _telling(row: PortRuntime, facts: dict) -> dict[str, list]:
+    """Return what is told of the columns that are about to change, [old, new] each."""
+    pairs = {name: [getattr(row, name), facts[name]] for name in TELLING}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
 def _of_sockets(listener: Listener) -> dict:
     """Return what a listener is as columns of its row."""
     fullest = max(listener.endpoints, key=lambda end: end.backlog / (end.limit or 1))
@@ -214,4 +222,5 @@ def _of_owner(owner: Owner) -> dict:
         "container_name": owner.container_name,
         "image": owner.image,
         "compose_service": owner.compose_service,
+        "ancestors": [each._asdict() for each in owner.ancestors],
     }

@@ -128,6 +128,7 @@ class PortRuntime(models.Model):
     container_name = models.CharField(max_length=255, blank=True)
     image = models.CharField(max_length=255, blank=True)
     compose_service = models.CharField(max_length=255, blank=True)
+    ancestors = models.JSONField(default=list, blank=True)  # of its process, the parent first
     well_known = models.CharField(
         max_length=64, blank=True, help_text="What the host's /etc/services calls the port."
     )
@@ -185,6 +186,16 @@ class PortRuntime(models.Model):
         return self.current_state == self.State.ACTIVE
 
 
+# Spelled out: SQLite recognises a partial index by `= or =` with parameters, not by `in`.
+TRANSITION = Q(event_type="appeared") | Q(event_type="disappeared")
+
+
+class PortEventQuerySet(models.QuerySet):
+    def transitions(self):
+        """Return the events by which ports came and went, by an index of their own."""
+        return self.filter(TRANSITION)
+
+
 class PortEvent(models.Model):
     """An append-only line of history: what was seen to happen to a port, and when."""
 
@@ -209,11 +220,18 @@ class PortEvent(models.Model):
         default=dict, blank=True, help_text="What changed: field to [old, new]."
     )
 
+    objects = PortEventQuerySet.as_manager()
+
     class Meta:
         ordering = ["-timestamp", "-pk"]
         indexes = [
             models.Index(fields=["port_runtime", "-timestamp"], name="collector_event_timeline"),
             models.Index(fields=["-timestamp"], name="collector_event_newest"),
+            models.Index(
+                fields=["port_runtime", "timestamp"],
+                condition=TRANSITION,
+                name="collector_event_transition",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -231,7 +249,11 @@ class PortEvent(models.Model):
 
     @property
     def is_takeover(self) -> bool:
-        """Whether another program has the port now."""
+        """
+        Whether another program has the port than had it last.
+
+        Be it that it took over at once (`rebound`), or after a while without any (`appeared`).
+        """
         return "program" in self.changes
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from collector import cgroup, containers, kernel, process, roles, units
+from collector.ancestry import Ancestry
 from collector.containers import Containers
 from collector.process import Process
 from collector.ss import Socket
@@ -17,11 +18,12 @@ INVISIBLE = {OwnerState.NOT_PERMITTED, OwnerState.OUTSIDE_VIEW}
 
 @dataclass(slots=True)
 class Outside:
-    """What others know of the ports of this machine, asked at most once, and only if need be."""
+    """What others know of ports and processes, asked at most once, and only if need be."""
 
     _containers: Containers | None = None
     _units: Mapping[tuple[Protocol, int], units.SocketUnit] | None = None
     evidence: kernel.Evidence = field(default_factory=kernel.Evidence)
+    ancestry: Ancestry = field(default_factory=Ancestry)
 
     @property
     def containers(self) -> Containers:
@@ -103,6 +105,7 @@ def owner_of(
         container.name if container else "",
         container.image if container else "",
         container.compose_service if container else "",
+        outside.ancestry.of(leader),
     )
 
 

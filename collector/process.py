@@ -17,6 +17,14 @@ INIT_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO, include/linux/proc
 TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
+class Kin(NamedTuple):
+    """What little of a process it takes to tell who descends from whom."""
+
+    name: str  # comm: at most 15 bytes, and its own choice (N28)
+    parent: int
+    started: float  # seconds from boot
+
+
 class Process(NamedTuple):
     """A process at the time it was read. `(pid, started)` is which one it is (N34)."""
 
@@ -47,16 +55,14 @@ def read(pid: int) -> Process | None:
     stat, status = _bytes(f"/proc/{pid}/stat"), _bytes(f"/proc/{pid}/status")
     if not stat or not status:
         return None
-    # A name may have parentheses in it; nothing behind it has (proc_pid_stat(5)).
-    name = stat[stat.index(b"(") + 1 : stat.rindex(b")")]
-    fields = stat[stat.rindex(b")") + 2 :].split()
+    own = _kin(stat)
     uid = status.partition(b"\nUid:")[2].split(None, 1)[0]
     exe, command = _link(f"/proc/{pid}/exe"), _bytes(f"/proc/{pid}/cmdline", LONGEST)
     return Process(
         pid,
-        started=int(fields[19]) / TICKS,
-        parent=int(fields[1]),
-        name=safe(name),
+        started=own.started,
+        parent=own.parent,
+        name=own.name,
         exe=safe(exe.removesuffix(DELETED), 4096),
         exe_is_deleted=exe.endswith(DELETED),
         cmdline=redact([os.fsdecode(each) for each in command.rstrip(b"\0").split(b"\0")]),
@@ -64,6 +70,12 @@ def read(pid: int) -> Process | None:
         cgroup=_own_cgroup(_bytes(f"/proc/{pid}/cgroup")),
         signature=_signature(stat, status, exe, command),
     )
+
+
+def kin(pid: int) -> Kin | None:
+    """Return name, parent and start of a process by a single read, None when it has ended."""
+    stat = _bytes(f"/proc/{pid}/stat")
+    return _kin(stat) if stat else None
 
 
 def is_unchanged(known: Process) -> bool:
@@ -129,6 +141,13 @@ def user(uid: int) -> str:
         return safe(pwd.getpwuid(uid).pw_name)
     except (KeyError, OverflowError):
         return str(uid)
+
+
+def _kin(stat: bytes) -> Kin:
+    # A name may have parentheses in it; nothing behind it has (proc_pid_stat(5)).
+    name = stat[stat.index(b"(") + 1 : stat.rindex(b")")]
+    fields = stat[stat.rindex(b")") + 2 :].split(None, 20)
+    return Kin(safe(name), parent=int(fields[1]), started=int(fields[19]) / TICKS)
 
 
 def _signature(stat: bytes, status: bytes, exe: str, command: bytes) -> tuple:

@@ -5,7 +5,7 @@ Pure: no Django, no clock, no operating system. Whatever looked (the live `ss`, 
 file, another machine) hands over a Sweep, and `services.reconcile` asks nothing else.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -105,6 +105,13 @@ class Endpoint(NamedTuple):
         return (*self._replace(backlog=0), self.is_crowded)
 
 
+class Ancestor(NamedTuple):
+    """A process from which an owner descends."""
+
+    pid: int
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Who holds a socket. The process is the leader of all that share it."""
@@ -124,6 +131,9 @@ class Owner:
     container_name: str = ""
     image: str = ""
     compose_service: str = ""
+    # Nearest parent first, at most sixteen, the last of them process 1. Not in the repr, of which
+    # fingerprints are made: that a parent ended is no news, and makes no sweep a changed one.
+    ancestors: tuple[Ancestor, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,7 @@ class Listener:
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """Sixteen bytes that change when a fact worth recording changes."""
+        """Sixteen bytes that change when a fact worth recording changes; ancestors are none."""
         ends = [each.facts for each in self.endpoints]
         facts = (self.key, ends, self.owner, self.is_client, self.well_known)
         return blake2b(repr(facts).encode(), digest_size=16).digest()
@@ -165,6 +175,7 @@ class Listener:
             "owner_state": owner.pop("state"),
             **owner,
             "process_started_at": started_at and started_at.isoformat(),
+            "ancestors": [each._asdict() for each in self.owner.ancestors],
             "scope": self.scope,
             "is_client": self.is_client,
             "endpoints": [each._asdict() for each in self.endpoints],

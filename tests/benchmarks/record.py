@@ -28,6 +28,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from collector.sweep import (
+    Ancestor,
     Endpoint,
     Family,
     Listener,
@@ -105,6 +106,7 @@ def listener(port: int, cookie: str) -> Listener:
         user="www-data",
         started_at=START - timedelta(seconds=port),
         unit=f"example@{port}.service",
+        ancestors=(Ancestor(1, "systemd"),),
     )
     return Listener(Protocol.TCP, port, (endpoint,), owner)
 

@@ -111,6 +111,7 @@ def test_json_has_the_documented_shape(serve, free_port):
         "exe",
         "exe_is_deleted",
         "process_started_at",
+        "ancestors",
         "user",
         "role",
         "unit",

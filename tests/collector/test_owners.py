@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from collector import process, ss, units
+from collector.ancestry import Ancestry
 from collector.containers import Container, Containers
 from collector.owners import Outside, excuse, leader_of, missing_state, owner_of, visibility
-from collector.process import Process
-from collector.sweep import Owner, OwnersSeen, OwnerState, Protocol, Role
+from collector.process import Kin, Process
+from collector.sweep import Ancestor, Owner, OwnersSeen, OwnerState, Protocol, Role
 from tests.collector import engines
 from tests.collector.crowd import CHECKOUT, NOBODY, Crowd, child, free_port, told_in
 from tests.tools import require
@@ -165,7 +166,8 @@ def test_an_owner_is_all_that_its_leader_is():
             exe_is_deleted=True,
             cgroup="/system.slice/web.service",
             cmdline="server --password=***",
-        )
+        ),
+        outside=Outside(Containers(), {}, ancestry=Ancestry({1: Kin("init", 0, 0.1)})),
     )
 
     assert found == Owner(
@@ -178,6 +180,7 @@ def test_an_owner_is_all_that_its_leader_is():
         exe_is_deleted=True,
         started_at=BOOT + timedelta(seconds=1.5),
         unit="web.service",
+        ancestors=(Ancestor(1, "init"),),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from django.db import connection
 
 from collector.models import Coverage, Host, HostEvent, PortEvent, PortRuntime
 from collector.services import SweepRefusedError, reconcile
@@ -16,6 +17,8 @@ from tests.collector.sweeps import TICK, events, listener, sweep
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.django_db
+
+LATER = [("new", 200, "caddy"), ("newer", 300, "httpd")]
 
 
 def test_a_new_port_is_created_with_its_first_sighting():
@@ -56,6 +59,68 @@ def test_a_port_that_returns_keeps_its_row_and_its_first_sighting():
         (81, "disappeared", "observed"),
         (81, "appeared", "observed"),
     ]
+
+
+def test_a_port_that_returns_tells_what_is_not_as_it_was():
+    reconcile(sweep(listener(80), listener(81)))
+    reconcile(sweep(listener(80), ticks=1))
+
+    reconcile(sweep(listener(80), listener(81, cookie="new", pid=200, name="caddy"), ticks=2))
+
+    event = PortEvent.objects.get(port_runtime__port=81, timestamp=NOON + 2 * TICK)
+    assert (event.event_type, event.is_takeover) == ("appeared", True)
+    assert event.changes == {
+        "process_name": ["nginx", "caddy"],
+        "cmdline": ["nginx -g daemon", "caddy -g daemon"],
+        "exe": ["/usr/sbin/nginx", "/usr/sbin/caddy"],
+        "current_pid": [100, 200],
+        "program": ["/usr/sbin/nginx", "/usr/sbin/caddy"],
+    }
+
+
+def test_the_same_program_that_returns_elsewhere_is_no_takeover():
+    reconcile(sweep(listener(80), listener(81)))
+    reconcile(sweep(listener(80), ticks=1))
+    local = {"address": "127.0.0.1", "scope": Scope.LOOPBACK}
+
+    reconcile(sweep(listener(80), listener(81, cookie="new", pid=200, **local), ticks=2))
+
+    event = PortEvent.objects.get(port_runtime__port=81, timestamp=NOON + 2 * TICK)
+    assert (event.event_type, event.is_takeover) == ("appeared", False)
+    assert event.changes == {
+        "current_pid": [100, 200],
+        "scope": ["any", "loopback"],
+        "addresses": ["0.0.0.0", "127.0.0.1"],
+    }
+
+
+def test_what_was_on_a_port_is_told_by_undoing_what_happened_since():
+    """Even where nobody was found to hold the port when it came back."""
+    nobody = replace(listener(81, cookie="new"), owner=Owner(OwnerState.UNKNOWN))
+    later = [listener(81, cookie=cookie, pid=pid, name=name) for cookie, pid, name in LATER]
+    for ticks, here in enumerate([listener(81), None, nobody, *later]):
+        reconcile(sweep(listener(80), *filter(None, [here]), ticks=ticks))
+
+    row = PortRuntime.objects.get(port=81)
+    told = {name: getattr(row, name) for name in ("process_name", "exe", "current_pid")}
+    seen = [dict(told)]
+    for event in row.events.all():  # the newest first
+        told |= {name: old for name, (old, _) in event.changes.items() if name in told}
+        seen.append(dict(told))
+
+    assert [each["process_name"] for each in seen] == ["httpd", "caddy", "nginx", "nginx", "nginx"]
+    assert seen[2] == {"process_name": "nginx", "exe": "/usr/sbin/nginx", "current_pid": 100}
+
+
+def test_transitions_are_read_by_an_index_of_their_own(open_port):
+    ids = [open_port(port).pk for port in (22, 80)]
+    found = PortEvent.objects.transitions().filter(port_runtime__in=ids, timestamp__gte=NOON)
+
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # or a table so small is just read
+
+    assert "collector_event_transition" in found.explain()
 
 
 def test_an_existing_port_is_updated_in_place():
