@@ -41,13 +41,19 @@ class PortQuerySet(models.QuerySet):
         return self.annotate(severity=states.severity(at))
 
     def in_state(self, *chosen: str):
-        return self.filter(severity__in=states.severities(*chosen))
+        """Keep what is in one of these states. Needs with_state()."""
+        of_rank = states.may_be(*chosen)
+        return self.filter(of_rank, severity__in=states.severities(*chosen))
+
+    def with_client(self):
+        """Annotate whether each port `counts_as_client`."""
+        return self.annotate(counts_as_client=Case(When(states.client(), then=True), default=False))
 
     def for_board(self, at: datetime):
         """Everything that one card shows, in a single query, the most urgent first."""
         return (
             self.with_state(at)
-            .annotate(counts_as_client=Case(When(states.client(), then=True), default=False))
+            .with_client()
             .select_related("note", "host")
             .order_by("severity", "port", "protocol", "host_id")
         )
@@ -71,13 +77,6 @@ class PortQuerySet(models.QuerySet):
     def stale(self, today: date):
         """Keep what a note speaks of that somebody should have looked at again."""
         return self.filter(note__review_by__lt=today)
-
-    def at_keys(self, keys):
-        """Keep the ports of these (host, protocol, port)."""
-        found = Q(pk__in=[])
-        for host_id, protocol, port in keys:
-            found |= Q(host_id=host_id, protocol=protocol, port=port)
-        return self.filter(found)
 
     def search(self, text: str):
         """Match a port number exactly, words anywhere; every word must be found, up to ten."""

@@ -148,6 +148,7 @@ UNSETTLED_TRUSTED = 55
 FLAPPING = 20
 ACTIVE_CLIENTS = (13, 41)
 GONE_CLIENT = 71
+NOT_LISTENING = (30, 70, GONE_CLIENT)  # the ranks of what disappeared
 NEVER_SEEN = 80  # a note without a fact
 
 
@@ -159,10 +160,13 @@ def rank() -> Case:
     )
 
 
-def flapping(at: datetime) -> Q:
+def restless(at: datetime) -> Q:
     # Not after it: a clock may have been wrong, and set back since.
-    recent = Q(transition_4_at__gte=at - FLAPPING_WINDOW, transition_4_at__lte=at)
-    return recent & ~Q(standing__rank__in=URGENT)
+    return Q(transition_4_at__gte=at - FLAPPING_WINDOW, transition_4_at__lte=at)
+
+
+def flapping(at: datetime) -> Q:
+    return restless(at) & ~Q(standing__rank__in=URGENT)
 
 
 def settled() -> Q:
@@ -193,3 +197,11 @@ def severity(at: datetime) -> Case:
 def severities(*states: str) -> list[int]:
     """Return the severities that mean one of these states."""
     return [rule.severity for rule in RULES if rule.state in states]
+
+
+def may_be(*states: str) -> Q:
+    """Return what an index knows of these states: only ports of such a rank are in one."""
+    if PortState.FLAPPING in states:
+        return Q()
+    found = {TRUSTED if each == UNSETTLED_TRUSTED else each for each in severities(*states)}
+    return Q(standing__rank__in=sorted(found))
