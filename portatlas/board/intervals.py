@@ -100,14 +100,13 @@ def _dated(transitions: Sequence[Transition], stretches: list[Stretch]) -> list[
     before it counts as gone (N61, N62). It has not been seen in that while.
     """
     starts = [stretch.start for stretch in stretches]
-    dated = []
-    for each in transitions:
+    dated = list(transitions)
+    for number, each in enumerate(transitions):
+        if each.is_up or each.is_observed:
+            continue
         place = bisect_right(starts, each.time) - 1
-        is_missing = not (each.is_up or each.is_observed)
-        if is_missing and place >= 0 and each.time <= stretches[place].end:
-            dated.append(each._replace(time=starts[place]))
-        else:
-            dated.append(each)
+        if place >= 0 and each.time <= stretches[place].end:
+            dated[number] = each._replace(time=starts[place])
     return dated
 
 
