@@ -126,6 +126,7 @@ class History:
     def _return(self, row: PortRuntime, facts: dict, cause: str) -> None:
         """Bring a port back, and tell what is not as it was when it was seen last."""
         changes = _telling(row, facts) | (succession.news(row, facts) or {})
+        changes.pop("sockets", None)  # that some came or went: here all of them did
         row.current_state = State.ACTIVE
         row.active_since = self.sweep.taken_at
         self._update(row, facts)

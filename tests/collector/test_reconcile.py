@@ -82,8 +82,10 @@ def test_the_same_program_that_returns_elsewhere_is_no_takeover():
     reconcile(sweep(listener(80), listener(81)))
     reconcile(sweep(listener(80), ticks=1))
     local = {"address": "127.0.0.1", "scope": Scope.LOOPBACK}
+    back = listener(81, cookie="new", pid=200, **local)
+    back = replace(back, endpoints=back.endpoints + listener(81, cookie="x", **local).endpoints)
 
-    reconcile(sweep(listener(80), listener(81, cookie="new", pid=200, **local), ticks=2))
+    reconcile(sweep(listener(80), back, ticks=2))
 
     event = PortEvent.objects.get(port_runtime__port=81, timestamp=NOON + 2 * TICK)
     assert (event.event_type, event.is_takeover) == ("appeared", False)
