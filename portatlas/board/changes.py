@@ -93,12 +93,15 @@ class Changes:
 
     def __str__(self) -> str:
         """
-        Say how many ports changed, by kind.
+        Say how many ports changed, by kind. Needs news.
 
         >>> print(Changes(datetime.min, False, [Section(Kind.APPEARED, total=2)], 0))
-        2 appeared
+        2 ports appeared
         """
-        return ", ".join(f"{each.total} {each.kind.title.lower()}" for each in self.news)
+        first, *rest = (f"{each.total} {each.kind.title.lower()}" for each in self.news)
+        number, words = first.split(" ", 1)
+        ports = "port" if number == "1" else "ports"
+        return ", ".join([f"{number} {ports} {words}", *rest])
 
 
 def changes_since(moment: datetime, now: datetime, host_id: str = "") -> Changes:

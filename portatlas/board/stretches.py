@@ -14,6 +14,7 @@ STRETCHES = 500  # that a bar is made of, at most
 ROWS = 50  # of the table
 WEEK = timedelta(days=7)
 BAR = 1000  # units of its drawing
+LEAST = 3  # of them that a stretch is drawn with, however short
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Bar:
 
     began: datetime
     ended: datetime
-    parts: tuple[tuple[str, str], ...]  # (x, width) of each stretch, of 1000
+    parts: tuple[tuple[str, str], ...]  # (x, width) of each stretch, of BAR
     text: str
 
     @classmethod
@@ -118,10 +119,16 @@ class Bar:
             if row.ended > began and row.began < now
         ]
         parts = tuple(
-            (f"{BAR * ((start - began) / WEEK):.2f}", f"{BAR * ((end - start) / WEEK):.2f}")
+            _drawn(BAR * ((start - began) / WEEK), BAR * ((end - start) / WEEK))
             for start, end in reversed(inside)
         )
         return cls(began, now, parts, _said(watched, inside, began, now))
+
+
+def _drawn(x: float, width: float) -> tuple[str, str]:
+    """Return a part of a bar, wide enough to be seen."""
+    width = max(width, LEAST)
+    return f"{min(x, BAR - width):.2f}", f"{width:.2f}"
 
 
 def _said(

@@ -181,7 +181,7 @@ def test_the_page_tells_what_changed(admin_client, open_port, write_note):
 
     text = text_of(admin_client.get("/changes/"))
 
-    assert "1 appeared, 1 changed owner since" in text
+    assert "1 port appeared, 1 changed owner since" in text
     assert "80/tcp Shop nginx → caddy Known" in text
     assert "seen after a gap, so it may have happened earlier" in text
     assert "81/tcp node Unnoted" in text

@@ -185,12 +185,11 @@ def test_a_host_has_its_facts_and_what_limits_them(admin_client, add_host):
         "ss iproute2-6.1.0",
         "took 12 ms",
         "a look every 15 s",
-        (
-            "Partial. Some of it could not be read. Such a look may add ports; it removes none. "
-            "2 rows could not be read."
-        ),
+        "Partial. Some of it could not be read. Such a look may add ports; it removes none.",
+        "The last look at atlas is partial: 2 rows could not be read.",
         "What to do Run “python3 manage.py collect” on the host and read what it says.",
-        "Who holds a port could be seen for none. The owners of 3 of 3 ports can't be seen",
+        "Who holds a port could be seen for none.",
+        "atlas: The owners of 3 of 3 ports can't be seen: run the collector as root.",
     ):
         assert fact in text
 
@@ -276,6 +275,10 @@ def test_a_stretch_that_began_before_the_week_is_cut(cover):
 
     assert drawn.parts == (("0.00", "1000.00"),)
     assert drawn.text == "Watched 100 % of the last 7 d. No gaps."
+
+
+def test_a_stretch_too_short_to_be_seen_is_drawn_all_the_same(cover):
+    assert bar(cover((0.01, 0))).parts == (("997.00", "3.00"),)
 
 
 def test_a_new_host_is_measured_from_its_first_look(cover):
