@@ -6,6 +6,7 @@ from django.utils.html import format_html, format_html_join
 from notes import tags
 from notes.models import PortNote
 
+TAGS_HELP = "Lower-case words, separated by commas."
 MOST_OPTIONS = 200  # of what others wrote, offered while one types
 
 
@@ -60,7 +61,7 @@ class NoteForm(forms.ModelForm):
     form, and saving it once more is his decision.
     """
 
-    tags = TagsField(required=False, help_text="Lower-case words, separated by commas.")
+    tags = TagsField(required=False, help_text=TAGS_HELP)
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     class Meta:
@@ -116,3 +117,34 @@ def shown(value) -> str:
     """Say a field's value in a sentence."""
     text = ", ".join(value) if isinstance(value, list) else str(value or "")
     return f"“{text[:200]}”" if text else "nothing"
+
+
+class AnnotateForm(forms.Form):
+    """The same words for many notes: what is left empty stays as it is."""
+
+    owner = forms.CharField(required=False, max_length=100, widget=Completed(owners))
+    service_type = forms.ChoiceField(
+        label="Service type", required=False, choices=[("", "as it is"), *PortNote.ServiceType.choices]
+    )
+    risk_level = forms.ChoiceField(
+        label="Risk level", required=False, choices=[("", "as it is"), *PortNote.RiskLevel.choices]
+    )
+    expected_scope = forms.ChoiceField(
+        label="Expected scope",
+        required=False,
+        choices=[("", "as it is"), *PortNote.ExpectedScope.choices],
+    )
+    review_by = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
+    add_tags = TagsField(label="Add tags", required=False, help_text=TAGS_HELP)
+
+    def clean(self):
+        cleaned = super().clean()
+        if not self.errors and not any(cleaned.values()):
+            raise forms.ValidationError("Nothing is filled in, so nothing would change.")
+        return cleaned
+
+    @property
+    def changes(self) -> dict:
+        """What `notes.services.annotate` shall write, tags aside."""
+        said = self.cleaned_data.items()
+        return {name: value for name, value in said if value and name != "add_tags"}

@@ -1,6 +1,6 @@
 """Write memory: every note is saved, judged, moved and deleted here, with who did it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -35,10 +35,11 @@ class NoteExistsError(Exception):
 
 
 class Written(NamedTuple):
-    """How many notes were made, and how many changed."""
+    """How many notes were made, how many changed, and which ports somebody else had judged."""
 
     created: int
     changed: int
+    refused: tuple[Key, ...] = ()
 
 
 @transaction.atomic
@@ -68,19 +69,30 @@ def save(note: PortNote, *, by, seen: int | None = None) -> PortNote:
 
 @transaction.atomic
 def annotate(
-    keys: Iterable[Key], changes: dict[str, Any], *, by, at: datetime, add_tags: Iterable[str] = ()
+    keys: Iterable[Key],
+    changes: dict[str, Any],
+    *,
+    by,
+    at: datetime,
+    add_tags: Iterable[str] = (),
+    seen: Mapping[Key, int] | None = None,
 ) -> Written:
     """
     Write the same into the notes of many ports, up to `MOST`, in a few statements.
 
     A port without a note gets one. A port for which the note for every host speaks gets its own,
-    which says all that the other said. What stays as it was is not written.
+    which says all that the other said. What stays as it was is not written. `seen` are the
+    versions of the ports' own notes that were read, 0 for none: where it is another by now,
+    nothing is written and the port is told as refused.
     """
     wanted = list(dict.fromkeys(keys))[:MOST]
     own, of_all = _notes_of(wanted)
-    new, changed = [], []
+    new, changed, refused = [], [], []
     for key in wanted:
         note = own.get(key) or _own(key, of_all.get(key[1:]), by, at)
+        if seen is not None and seen.get(key, 0) != (note.version if note.pk else 0):
+            refused.append(key)
+            continue
         tags = list(dict.fromkeys([*note.tags, *add_tags]))
         values = changes | ({"tags": tags} if tags != note.tags else {})
         if note.pk and all(getattr(note, name) == value for name, value in values.items()):
@@ -98,7 +110,7 @@ def annotate(
     if changed:
         fields = {*changes, "tags", "updated_by", "updated_at", "version"}
         bulk_update_with_history(changed, PortNote, sorted(fields), default_user=by)
-    return Written(len(new), len(changed))
+    return Written(len(new), len(changed), tuple(refused))
 
 
 @transaction.atomic

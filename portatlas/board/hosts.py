@@ -69,11 +69,8 @@ class HostView:
         )
 
 
-def host_views(now: datetime) -> list[HostView]:
-    """Return every host as the board shows it, in two queries."""
-    recent = defaultdict(list)
-    for event in HostEvent.objects.filter(timestamp__range=(now - NEWS, now))[:MOST_NEWS]:
-        recent[event.host_id].append(event)
+def all_hosts() -> list[Host]:
+    """Return every host; one that has just booted has its `awaited` ports counted. One query."""
     awaited = (
         Port.objects.awaited()
         .filter(host_id=OuterRef("pk"))
@@ -83,13 +80,20 @@ def host_views(now: datetime) -> list[HostView]:
         .values("number")
     )
     hosts = Host.objects.annotate(
-        # Only a host that has just booted has its ports counted.
         awaited=Case(
             When(unsettled=BOOT, then=Coalesce(Subquery(awaited), 0)),
             default=Value(0),
             output_field=IntegerField(),
         )
     )
+    return list(hosts)
+
+
+def host_views(hosts: Iterable[Host], now: datetime) -> list[HostView]:
+    """Return hosts as the board shows them, in one query."""
+    recent = defaultdict(list)
+    for event in HostEvent.objects.filter(timestamp__range=(now - NEWS, now))[:MOST_NEWS]:
+        recent[event.host_id].append(event)
     return [HostView.of(host, now, recent[host.host_id]) for host in hosts]
 
 

@@ -25,7 +25,7 @@ def hint(port: Port) -> str:
 
 def title(port: Port) -> str:
     """Call a port by what people call it, else by who holds it."""
-    return port.note.title if port.note else holder(port)
+    return (port.note.title if port.note else "") or holder(port)
 
 
 def holder(port: Port) -> str:

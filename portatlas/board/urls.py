@@ -1,15 +1,18 @@
 from django.urls import path, re_path
 
 from collector.sweep import HOST_ID
-from portatlas.board import changes_page, host_pages, port_page, views
+from portatlas.board import changes_page, host_pages, port_page, triage, views
+
+PORT = rf"^ports/(?P<host_id>{HOST_ID})/(?P<protocol>tcp|udp)/(?P<number>[0-9]{{1,5}})/"
 
 urlpatterns = [
     path("", views.board, name="board"),
-    re_path(
-        rf"^ports/(?P<host_id>{HOST_ID})/(?P<protocol>tcp|udp)/(?P<number>[0-9]{{1,5}})/$",
-        port_page.port,
-        name="port",
-    ),
+    path("judge/", triage.judge, name="judge"),
+    path("annotate/", triage.annotate, name="annotate"),
+    path("look/", triage.look, name="look"),
+    re_path(PORT + "$", port_page.port, name="port"),
+    re_path(PORT + "note/$", triage.note, name="note"),
+    re_path(PORT + "move/$", triage.move, name="move"),
     path("hosts/", host_pages.hosts, name="hosts"),
     re_path(rf"^hosts/(?P<host_id>{HOST_ID})/$", host_pages.host, name="host"),
     path("changes/", changes_page.changes, name="changes"),

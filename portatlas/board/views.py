@@ -1,89 +1,131 @@
 """The card board."""
 
-from urllib.parse import urlencode
+from collections.abc import Sequence
+from datetime import datetime
 
 from django.contrib.auth.decorators import permission_required
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import condition
+from django.views.decorators.vary import vary_on_headers
 
-from portatlas.board.hosts import host_views
-from portatlas.board.words import Summary
+from notes.models import PortNote
+from portatlas import moves
+from portatlas.board import revision
+from portatlas.board.browser import browser_of
+from portatlas.board.cards import cards
+from portatlas.board.chips import group_chips, host_chips, state_chips
+from portatlas.board.groups import grouped
+from portatlas.board.hosts import all_hosts, host_views
+from portatlas.board.selection import Selection
+from portatlas.board.steps import first_steps
+from portatlas.board.triage import MAY_WRITE, is_fragment
+from portatlas.board.words import Summary, ago
 from portatlas.models import SEE_PORTS, Memory, Port
-from portatlas.states import PortState
+from portatlas.tally import Tally, page, tally
 
 CARDS = 100  # a page
+LANE = 50  # notes about ports that were never seen
+MOST_TROUBLE = 10  # hosts of which the board tells what is wrong
 
 may_see_ports = permission_required(SEE_PORTS, raise_exception=True)
 
 
 @may_see_ports
+@cache_control(private=True, no_cache=True)
+@vary_on_headers("HX-Request")
+@revision.tells_last_look
+@condition(etag_func=revision.etag)
 def board(request: HttpRequest) -> HttpResponse:
-    """Show every port as a card, the most urgent first. All of the filter is in the URL."""
+    """Show every port as a card, the most urgent first. All of the filter is in the address."""
     now = timezone.now()
-    query = request.GET.get("q", "").strip()[:200]
-    state = request.GET.get("state", "")
-    host = request.GET.get("host", "")
-    with_clients = request.GET.get("clients") == "1"
-
-    hosts = host_views(now)
-    if host and host not in {each.host_id for each in hosts}:
+    selection = Selection.of(request.GET)
+    hosts = all_hosts()
+    if selection.host and selection.host not in {host.host_id for host in hosts}:
         raise Http404("No host of this name was ever seen.")
+    shown = [host for host in hosts if selection.host in {"", host.host_id}]
+    views = host_views(shown, now)
 
-    everything = Port.objects.for_board(now)
-    if host:
-        everything = everything.filter(host_id=host)
-    visible = everything if with_clients else everything.without_clients()
-    found = visible.search(query)
-    totals = visible.state_counts()
-    counts = found.state_counts() if query else totals
-    cards = found.in_state(state) if state in PortState.values else found
-    page = Paginator(cards, CARDS).get_page(request.GET.get("page"))
-
-    chosen = {"q": query, "state": state, "host": host, "clients": "1" if with_clients else ""}
-    is_filtered = any(chosen.values())
-    return render(
-        request,
-        "board/board.html",
-        {
-            "now": now,
-            "page": page,
-            "summary": Summary.of(totals),
-            "hosts": hosts,
-            "shown_hosts": [each for each in hosts if host in {"", each.host_id}],
-            "chips": chips(counts, chosen),
-            "chosen": chosen,
-            "is_filtered": is_filtered,
-            "clients_link": link(chosen, clients="" if with_clients else "1"),
-            "clients": everything.clients().count(),
-            "next_link": page.has_next() and link(chosen, page=page.next_page_number()),
-            "previous_link": page.has_previous() and link(chosen, page=page.previous_page_number()),
-            "never_seen": ()
-            if is_filtered
-            else Memory.objects.filter(runtime__isnull=True)[:CARDS],
-        },
+    with_clients = bool(selection.clients)
+    everything = tally(now, hosts, with_clients=with_clients)
+    visible = everything.of_host(selection.host) if selection.host else everything
+    ports = selection.narrow(Port.objects.all(), now.date())
+    found = visible
+    if selection.is_narrowed:
+        found = tally(now, hosts, ports, with_clients=with_clients)
+    chosen = found.in_state(selection.state) if selection.state else found
+    if selection.state:
+        ports = ports.with_state(now).in_state(selection.state)
+    pages = max(1, -(-chosen.total // CARDS))
+    number = min(selection.page, pages)
+    rows = _rows(ports, selection, chosen, now, (number - 1) * CARDS)
+    drawn = cards(
+        rows,
+        now,
+        show_host=len(hosts) > 1,
+        browser=browser_of(request),
+        moved=_moved(rows),
     )
+    last_look = max((host.last_look_at for host in shown), default=None)
+    troubled = [view for view in views if view.problems or view.news]
+    context = {
+        "now": now,
+        "selection": selection,
+        "here": request.get_full_path(),
+        "hosts": hosts,
+        "shown": views[0] if len(views) == 1 else None,
+        "summary": Summary.of(visible.counts()),
+        "troubled": troubled[:MOST_TROUBLE],
+        "more_trouble": len(troubled) - MOST_TROUBLE,
+        "last_look": last_look,
+        "last_look_words": last_look and ago(last_look, now),
+        "steps": first_steps(bool(hosts)),
+        "all_hosts_link": selection.link(host=""),
+        "no_owner_link": selection.link(owner=""),
+        "no_tag_link": selection.link(tag=""),
+        "host_chips": host_chips(hosts, everything, selection, now),
+        "state_chips": state_chips(found, selection),
+        "group_chips": group_chips(selection),
+        "clients": visible.clients,
+        "clients_link": selection.link(clients="" if with_clients else "1"),
+        "to_review": PortNote.objects.filter(review_by__lt=now.date()).count(),
+        "stale_link": selection.link(stale="" if selection.stale else "1"),
+        "groups": grouped(drawn, rows, ports, selection, chosen),
+        "total": chosen.total,
+        "number": number,
+        "pages": pages,
+        "previous_link": selection.link(page=number - 1) if number > 1 else "",
+        "next_link": selection.link(page=number + 1) if number < pages else "",
+        "never_seen": _never_seen(selection),
+        "may_write": request.user.has_perms(MAY_WRITE),
+    }
+    template = "board/_board.html" if is_fragment(request) else "board/board.html"
+    return render(request, template, context)
 
 
-def chips(counts, chosen: dict) -> list[dict]:
-    """Return a chip for each state, and for all, with its count and its link."""
-    by_state = {state: counts[state, True] + counts[state, False] for state in PortState}
-    rows = [("", "All", "every port", sum(by_state.values()))]
-    rows += [(state.value, state.label, state.meaning, by_state[state]) for state in PortState]
-    return [
-        {
-            "value": value,
-            "label": label,
-            "meaning": meaning,
-            "count": count,
-            "link": link(chosen, state=value),
-            "is_chosen": value == chosen["state"],
-        }
-        for value, label, meaning, count in rows
-    ]
+def _rows(ports, selection: Selection, numbers: Tally, now: datetime, offset: int) -> list[Port]:
+    """Return the ports of a page: in the board's order, or in that of the groups."""
+    if not selection.group:
+        with_clients = bool(selection.clients)
+        return page(now, ports, numbers, offset=offset, limit=CARDS, with_clients=with_clients)
+    board = ports.for_board(now)
+    if not selection.clients:
+        board = board.without_clients()
+    return list(board.order_by(*selection.order)[offset : offset + CARDS])
 
 
-def link(chosen: dict, **changes) -> str:
-    query = urlencode({name: value for name, value in (chosen | changes).items() if value})
-    return f"?{query}"
+def _moved(rows: Sequence[Port]) -> dict[int, Port]:
+    """Return where the programs of ports that have gone, and have a note, listen now."""
+    gone = [port for port in rows if port.note and not port.is_active]
+    own = [port for port in gone if not port.note.speaks_for_every_host]
+    return moves.moved_to(own, moves.candidates(own)) if own else {}
+
+
+def _never_seen(selection: Selection):
+    """Return the notes of ports that were never seen, where nothing is left out of the board."""
+    if selection.is_narrowed or selection.state or selection.page > 1:
+        return ()
+    notes = Memory.objects.never_seen()
+    return notes.filter(host_id=selection.host)[:LANE] if selection.host else notes[:LANE]

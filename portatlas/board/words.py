@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from portatlas.states import PortState
 
@@ -24,6 +24,15 @@ def span(time: timedelta) -> str:
 
 def ago(then: datetime, now: datetime) -> str:
     return f"{span(now - then)} ago"
+
+
+def lasting(port: Any, now: datetime) -> str:
+    """Say since when a portatlas.models.Port is up or gone."""
+    if port.is_awaited:
+        return "not back since the reboot"
+    if port.is_active:
+        return f"up {span(port.uptime)}"
+    return f"gone for {span(now - port.last_disappeared_at)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,20 @@ class Summary:
             unhealthy=active[PortState.SUSPICIOUS] + active[PortState.FLAPPING],
             missing=counts[PortState.GHOST, False],
         )
+
+    @property
+    def short(self) -> str:
+        """Say what matters most of it: what is wrong, else what nobody knows."""
+        wrong = self.unhealthy + self.missing
+        parts = [f"{self.listening} listening"]
+        parts += [f"{wrong} unhealthy"] if wrong else []
+        parts += [f"{self.unknown} unknown"] if self.unknown else []
+        return ", ".join(parts)
+
+    @property
+    def urgency(self) -> tuple[int, int]:
+        """What sorts hosts: those with the most trouble first, then those with the most unknown."""
+        return -self.unhealthy - self.missing, -self.unknown
 
     def __str__(self) -> str:
         """

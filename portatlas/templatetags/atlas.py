@@ -10,22 +10,13 @@ register.filter("called", owners.title)
 register.filter("holding", owners.holding)
 register.filter("hint", owners.hint)
 register.filter("faults", owners.faults)
+register.filter("lasting", words.lasting)
 
 
 @register.filter
 def ago(then, now):
     """Say how long ago `then` was."""
     return words.ago(then, now)
-
-
-@register.filter
-def lasting(port, now):
-    """Say since when a port is up or gone."""
-    if port.is_awaited:
-        return "not back since the reboot"
-    if port.is_active:
-        return f"up {words.span(port.uptime)}"
-    return f"gone for {words.span(now - port.last_disappeared_at)}"
 
 
 @register.filter

@@ -1,0 +1,151 @@
+"""The cards of the board: what each shows, as text, so that its template only fills in."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from notes.models import PortNote
+from portatlas.board import opening, owners
+from portatlas.board.browser import Browser
+from portatlas.board.strip import Strip, strips
+from portatlas.board.words import ago, lasting
+from portatlas.models import Port
+
+LONGEST = 300  # characters of a command line or of addresses
+RISKS = dict(PortNote.RiskLevel.choices)
+TYPES = dict(PortNote.ServiceType.choices) | {"unknown": ""}
+
+
+class Tag(NamedTuple):
+    """A word of a note, and the board of all that have it."""
+
+    word: str
+    link: str
+
+
+class Move(NamedTuple):
+    """Where the program of a port that has gone listens now."""
+
+    name: str  # 8081/tcp
+    key: str  # as a form sends it
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One port as the board shows it; a text is empty where there is nothing to say."""
+
+    id: int
+    key: str  # host/protocol/port, as a form sends it
+    version: int  # of the host's own note, 0 for none
+    link: str
+    number: int
+    protocol: str
+    state: str
+    label: str
+    reason: str
+    title: str
+    holding: str
+    faults: list[str]
+    host: str
+    reach: str
+    addresses: str
+    process: str
+    user: str
+    unit: str
+    container: str
+    image: str
+    hint: str
+    command: str
+    owner: str
+    owner_link: str
+    type: str
+    tags: list[Tag]
+    risk: str
+    risk_label: str
+    review: str
+    is_noted: bool
+    is_inherited: bool
+    lasting: str
+    first_seen: str
+    address: str  # to open it in a browser
+    strip: Strip
+    move: Move | None
+
+
+def cards(
+    ports: Iterable[Port],
+    now: datetime,
+    *,
+    show_host: bool,
+    browser: Browser,
+    moved: Mapping[int, Port],
+) -> list[Card]:
+    """
+    Return the cards of ports that for_board() yields, in two queries at most.
+
+    `moved` says where the programs of ports that have gone listen now, by primary key.
+    """
+    ports = list(ports)
+    drawn = strips(ports, now)
+    root = reverse("board")
+    return [
+        _card(port, now, root, show_host, browser, drawn[port.pk], moved.get(port.pk))
+        for port in ports
+    ]
+
+
+def key(port: Port) -> str:
+    return f"{port.host_id}/{port.protocol}/{port.port}"
+
+
+def _card(port, now, root, show_host, browser, strip, moved) -> Card:  # noqa: PLR0913, PLR0917  # all that a card is made of
+    note, title, hint = port.note, owners.title(port), owners.hint(port)
+    is_inherited = note is not None and note.speaks_for_every_host
+    process = port.process_name if port.process_name != title else ""
+    return Card(
+        id=port.pk,
+        key=key(port),
+        version=note.version if note and not is_inherited else 0,
+        # A host's name has nothing in it that an address would have to quote.
+        link=f"{root}ports/{key(port)}/",
+        number=port.port,
+        protocol=port.protocol,
+        state=port.state.value,
+        label=port.state.label,
+        reason=port.reason,
+        title=title,
+        holding=owners.holding(port),
+        faults=owners.faults(port),
+        host=port.host_id if show_host else "",
+        reach=port.reach,
+        addresses=port.addresses[:LONGEST],
+        process=process,
+        user=port.user,
+        unit=port.unit or port.socket_unit,
+        container=port.container_name,
+        image=port.image,
+        hint=hint if hint != title and not note else "",
+        command=port.cmdline[:LONGEST],
+        owner=note.owner if note else "",
+        owner_link=f"{root}?{urlencode({'owner': note.owner})}" if note and note.owner else "",
+        type=TYPES.get(note.service_type, "") if note else "",
+        tags=[Tag(word, f"{root}?{urlencode({'tag': word})}") for word in note.tags]
+        if note
+        else [],
+        risk=note.risk_level if note else "",
+        risk_label=RISKS[note.risk_level] if note else "",
+        review=f"to be reviewed since {note.review_by:%Y-%m-%d}"
+        if note and note.is_stale(now.date())
+        else "",
+        is_noted=note is not None,
+        is_inherited=is_inherited,
+        lasting=lasting(port, now),
+        first_seen=ago(port.first_seen_at, now),
+        address=opening.address(port, here=browser.host_id, site=browser.site),
+        strip=strip,
+        move=Move(f"{moved.port}/{moved.protocol}", key(moved)) if moved else None,
+    )

@@ -1,0 +1,73 @@
+"""Chips: the filters of the board as links, each with what it would leave."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from collector.models import Host
+from portatlas.board.selection import GROUPS, Selection
+from portatlas.board.words import Summary, ago
+from portatlas.states import PortState
+from portatlas.tally import Tally
+
+MOST_HOSTS = 12
+
+
+class Chip(NamedTuple):
+    """One choice. `value` is "" for no filter at all."""
+
+    value: str
+    label: str
+    meaning: str
+    link: str
+    is_chosen: bool
+    count: int | None = None
+
+
+class HostChip(NamedTuple):
+    """One host with its own sentence."""
+
+    host_id: str
+    summary: Summary
+    last_look: str
+    link: str
+    is_chosen: bool
+
+
+def state_chips(found: Tally, selection: Selection) -> list[Chip]:
+    """Return a chip for every port and one for each state, with their counts."""
+    counts = found.of_state()
+    rows = [("", "All", "every port", found.total)]
+    rows += [(state.value, state.label, state.meaning, counts[state]) for state in PortState]
+    return [
+        Chip(value, label, meaning, selection.link(state=value), value == selection.state, count)
+        for value, label, meaning, count in rows
+    ]
+
+
+def host_chips(
+    hosts: Sequence[Host], everything: Tally, selection: Selection, now: datetime
+) -> list[HostChip]:
+    """Return the hosts that need a look most, up to twelve; none where there is but one."""
+    if len(hosts) < 2:
+        return []
+    chips = [
+        HostChip(
+            host.host_id,
+            Summary.of(everything.of_host(host.host_id).counts()),
+            ago(host.last_look_at, now),
+            selection.link(host=host.host_id),
+            host.host_id == selection.host,
+        )
+        for host in hosts
+    ]
+    chips.sort(key=lambda chip: (not chip.is_chosen, *chip.summary.urgency, chip.host_id))
+    return chips[:MOST_HOSTS]
+
+
+def group_chips(selection: Selection) -> list[Chip]:
+    """Return the ways to group the cards."""
+    return [
+        Chip(value, label, "", selection.link(group=value), value == selection.group)
+        for value, label in [("", "urgency"), *((name, name) for name in GROUPS)]
+    ]

@@ -1,0 +1,63 @@
+"""The form of a note on the board: the port is given, and what is seen there suggests words."""
+
+from django import forms
+
+from notes.forms import NoteForm
+from notes.models import EVERY_HOST, PortNote
+from notes.services import INHERITED
+from portatlas.models import Port
+from portatlas.suggestions import Suggestion, suggest
+
+
+class Editor(NoteForm):
+    """A note about one port, for its host or for every host. Suggestions are saved by nobody."""
+
+    host_id = forms.ChoiceField(label="Speaks for", widget=forms.RadioSelect)
+
+    field_order = (
+        "title",
+        "risk_level",
+        "owner",
+        "service_type",
+        "tags",
+        "expected_scope",
+        "review_by",
+        "description",
+        "host_id",
+    )
+
+    class Meta(NoteForm.Meta):
+        fields = [name for name in NoteForm.Meta.fields if name not in {"protocol", "port"}]
+
+    def __init__(self, data=None, *, host_id: str, suggestion: Suggestion | None = None, **kwargs):
+        super().__init__(data, **kwargs)
+        self.suggestion = suggestion
+        choices = [(host_id, host_id), (EVERY_HOST, "every host without a note of its own")]
+        is_of_all = self.instance.pk and self.instance.speaks_for_every_host
+        self.fields["host_id"].choices = choices[1:] if is_of_all else choices
+        self.fields["host_id"].help_text = ""
+
+
+def editor(
+    host_id: str, protocol: str, number: int, port: Port | None, note: PortNote | None, data=None
+) -> Editor:
+    """
+    Return the form for the note about a port, which may never have been seen.
+
+    A note that speaks for every host, if it is not edited itself, lends its words to a new one.
+    """
+    if note is not None:
+        return Editor(data, host_id=host_id, instance=note)
+    new = PortNote(host_id=host_id, protocol=protocol, port=number)
+    initial, suggestion = {"host_id": host_id}, None
+    if port is not None and port.note is not None:
+        initial |= {name: getattr(port.note, name) for name in INHERITED}
+    elif port is not None:
+        suggestion = suggest(port)
+        initial |= {
+            "title": suggestion.title,
+            "service_type": suggestion.service_type,
+            "tags": list(suggestion.tags),
+            "expected_scope": suggestion.expected_scope,
+        }
+    return Editor(data, host_id=host_id, suggestion=suggestion, instance=new, initial=initial)
