@@ -12,7 +12,8 @@ from portatlas.board import sight
 from portatlas.board.fleet import fleet, port_counts
 from portatlas.board.hosts import NEWS, HostView
 from portatlas.board.stretches import Bar, watch
-from portatlas.board.views import link, may_see_ports
+from portatlas.board.selection import link
+from portatlas.board.views import may_see_ports
 from portatlas.board.words import Summary, ago, span
 from portatlas.models import BOOT, Port
 

@@ -64,8 +64,7 @@ class Selection:
         """Return the address of this board with something else chosen, from its first page on."""
         other = replace(self, **({"page": 1} | changes))
         said = {field.name: getattr(other, field.name) for field in fields(other)}
-        query = {name: value for name, value in said.items() if value and (name, value) != FIRST}
-        return f"?{urlencode(query)}"
+        return link(said, page="" if other.page == 1 else other.page)
 
     @property
     def key(self) -> Expression:
@@ -96,7 +95,10 @@ class Selection:
         return ports.search(self.q)
 
 
-FIRST = ("page", 1)
+def link(chosen: dict, **changes) -> str:
+    """Return a query of what is chosen, with some of it changed; what is empty is not said."""
+    query = {name: value for name, value in (chosen | changes).items() if value}
+    return f"?{urlencode(query)}"
 
 
 def _page(text: str) -> int:
