@@ -136,6 +136,14 @@ class PortRuntime(models.Model):
     class Meta:
         ordering = ["host", "port", "protocol"]
         verbose_name = "port"
+        indexes = [
+            models.Index(fields=["active_since"], name="collector_port_youngest"),
+            models.Index(
+                fields=["transition_4_at"],
+                condition=Q(transition_4_at__isnull=False),
+                name="collector_port_restless",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["host", "protocol", "port"], name="%(app_label)s_%(class)s_unique_key"
