@@ -9,9 +9,9 @@ from django.utils import timezone
 from collector.text import safe
 from portatlas.board.changes import LINES, changes_since
 from portatlas.board.difference import difference
+from portatlas.board.selection import link
 from portatlas.board.since import CHOICES, Since
 from portatlas.board.unwatched import hosts_with_watch, sentences
-from portatlas.board.selection import link
 from portatlas.board.views import may_see_ports
 from portatlas.board.words import ago
 

@@ -1,29 +1,15 @@
 """The fleet: every host with its sentence, those with trouble first."""
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Self
 
-from django.db.models import Count, IntegerField, Value
+from django.db.models import IntegerField, Value
 
 from collector.models import Host
 from portatlas.board.hosts import HostView
 from portatlas.board.words import Summary
-from portatlas.models import Port
-from portatlas.states import BY_SEVERITY
-
-Counts = Counter  # of ports by (state, is active)
-
-
-def port_counts(now: datetime, **which) -> dict[str, Counts]:
-    """Count the ports of each host as state_counts() does, client sockets left out; one query."""
-    ports = Port.objects.filter(**which).with_state(now).without_clients().order_by()
-    rows = ports.values_list("host_id", "severity", "current_state").annotate(n=Count("pk"))
-    counts: dict[str, Counts] = defaultdict(Counter)
-    for host_id, severity, current_state, n in rows:
-        counts[host_id][BY_SEVERITY[severity].state, current_state == "active"] += n
-    return counts
+from portatlas.tally import tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +23,9 @@ class FleetHost:
     is_troubled: bool
 
     @classmethod
-    def of(cls, host: Host, counts: Counts, now: datetime) -> Self:
+    def of(cls, host: Host, summary: Summary, now: datetime) -> Self:
         """Say how a host is. `host` has `awaited` ports, as HostView.of() wants it."""
-        view, summary = HostView.of(host, now), Summary.of(counts)
+        view = HostView.of(host, now)
         # Owners that nobody may see limit what is known of a host, but ask nobody to hurry.
         urgent = len(view.problems) - bool(host.owners_reason)
         return cls(
@@ -65,16 +51,27 @@ class FleetHost:
         return not self.is_troubled, -self.summary.unknown, self.view.host_id
 
 
-def fleet(now: datetime, named: str = "") -> tuple[list[FleetHost], Counts]:
+def fleet(now: datetime, named: str = "") -> list[FleetHost]:
     """
-    Return the hosts whose name contains `named`, and what listens on all of them; two queries.
+    Return the hosts whose name contains `named`, in their order, in three queries.
 
     News of hosts are told elsewhere, so nobody waits here for what a reboot has not brought back.
     """
-    hosts = Host.objects.annotate(awaited=Value(0, IntegerField()))
-    if named:
-        hosts = hosts.filter(host_id__icontains=named)
-    counts = port_counts(now)
-    found = [FleetHost.of(host, counts.get(host.host_id, Counter()), now) for host in hosts]
-    total = sum((counts.get(each.view.host_id, Counter()) for each in found), Counter())
-    return sorted(found, key=lambda each: each.place), total
+    hosts = list(Host.objects.annotate(awaited=Value(0, IntegerField())))
+    counted = tally(now, hosts)
+    found = [
+        FleetHost.of(host, Summary.of(counted.of_host(host.host_id).counts()), now)
+        for host in hosts
+        if named.casefold() in host.host_id.casefold()
+    ]
+    return sorted(found, key=lambda each: each.place)
+
+
+def total(found: list[FleetHost]) -> Summary:
+    """Sum up what listens on some hosts."""
+    return Summary(
+        **{
+            each.name: sum(getattr(host.summary, each.name) for host in found)
+            for each in fields(Summary)
+        }
+    )

@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from collector.models import Host
 from portatlas.board import sight
-from portatlas.board.fleet import fleet, port_counts
+from portatlas.board.fleet import fleet, total
 from portatlas.board.hosts import NEWS, HostView
-from portatlas.board.stretches import Bar, watch
 from portatlas.board.selection import link
+from portatlas.board.stretches import Bar, watch
 from portatlas.board.views import may_see_ports
 from portatlas.board.words import Summary, ago, span
 from portatlas.models import BOOT, Port
+from portatlas.tally import tally
 
 HOSTS = 100  # a page
 EVENTS = 100  # of a host that its page tells
@@ -26,7 +27,7 @@ def hosts(request: HttpRequest) -> HttpResponse:
     """List every host with its sentence, those with trouble first."""
     now = timezone.now()
     query = request.GET.get("q", "").replace("\x00", "").strip()[:64]
-    found, counts = fleet(now, query)
+    found = fleet(now, query)
     page = Paginator(found, HOSTS).get_page(request.GET.get("page"))
     chosen = {"q": query}
     return render(
@@ -34,7 +35,7 @@ def hosts(request: HttpRequest) -> HttpResponse:
         "board/hosts.html",
         {
             "query": query,
-            "summary": Summary.of(counts),
+            "summary": total(found),
             "troubled": sum(each.is_troubled for each in found),
             "page": page,
             "next_link": page.has_next() and link(chosen, page=page.next_page_number()),
@@ -54,6 +55,7 @@ def host(request: HttpRequest, host_id: str) -> HttpResponse:
     # Only a host that has just booted has its ports counted.
     awaited = Port.objects.filter(host=found).awaited()
     found.awaited = awaited.count() if found.unsettled == BOOT else 0
+    counted = tally(now, [found], Port.objects.filter(host=found))
     events = list(found.events.all()[:EVENTS])
     watched = watch(found, now)
     return render(
@@ -64,7 +66,7 @@ def host(request: HttpRequest, host_id: str) -> HttpResponse:
             "view": HostView.of(
                 found, now, [each for each in events if now - NEWS <= each.timestamp <= now]
             ),
-            "summary": Summary.of(port_counts(now, host=found)[host_id]),
+            "summary": Summary.of(counted.counts()),
             "events": events,
             "watch": watched,
             "bar": Bar.of(watched, now),

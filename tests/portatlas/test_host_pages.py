@@ -52,10 +52,10 @@ def cover(add_host):
 @pytest.mark.parametrize(
     ("address", "queries"),
     [
-        # Session, user, hosts, counts.
-        ("/hosts/", 4),
-        ("/hosts/?q=atlas", 4),
-        # Session, user, host, events, coverage, counts.
+        # Session, user, hosts, two counts.
+        ("/hosts/", 5),
+        ("/hosts/?q=atlas", 5),
+        # Session, user, host, counts, events, coverage.
         ("/hosts/atlas/", 6),
     ],
 )
@@ -90,7 +90,7 @@ def test_hosts_in_trouble_stand_first_then_those_to_explain_then_by_name(
     write_note(22, host_id="missing")
     add_host("failed", verdict="failed", reason="ss gave no answer.")
 
-    found, _ = fleet(NOON)
+    found = fleet(NOON)
 
     assert names(found) == [
         "failed",
@@ -106,7 +106,7 @@ def test_hosts_in_trouble_stand_first_then_those_to_explain_then_by_name(
 def test_owners_that_nobody_may_see_are_a_blind_spot_but_no_trouble(add_host):
     add_host(owners_seen="some", owners_reason="Run it as root.")
 
-    (found,), _ = fleet(NOON)
+    (found,) = fleet(NOON)
 
     assert (found.is_troubled, found.view.problems) == (False, ("atlas: Run it as root.",))
 
@@ -114,7 +114,7 @@ def test_owners_that_nobody_may_see_are_a_blind_spot_but_no_trouble(add_host):
 def test_client_sockets_do_not_count(open_port):
     open_port(40000, protocol="udp", is_client=True, active_since=NOON)
 
-    (found,), _ = fleet(NOON)
+    (found,) = fleet(NOON)
 
     assert found.summary.listening == 0
 
