@@ -45,7 +45,7 @@ def etag(request: HttpRequest) -> str | None:
     last_note = PortNote.history.aggregate(Max("history_id"))
     minute = int(timezone.now().timestamp() // 60)
     reader = request.user.pk, request.user.has_perms(MAY_WRITE), is_fragment(request)
-    told = repr(([row[1:] for row in rows], last_note, minute, reader))
+    told = repr((request.get_full_path(), [row[1:] for row in rows], last_note, minute, reader))
     return f'"{blake2b(told.encode(), digest_size=12).hexdigest()}"'
 
 
