@@ -15,7 +15,8 @@ LIMIT = 1024  # characters of a command line; what it runs stands at its beginni
 WORD = re.compile(r"'[^']*'|[^\s']+")
 ENDING = re.compile(r"\.(?:py|pyc|js|mjs|cjs|ts|jar|war|rb|pl|php|dll|exe|sh)$", re.IGNORECASE)
 RELEASE = re.compile(r"-v?\d[\w.+-]*+$")  # of a jar: shop-1.2.3-SNAPSHOT.jar
-APPLICATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*").fullmatch  # shop.wsgi:application
+# shop.wsgi:application, of which the last word may be left out
+APPLICATION = re.compile(r"[A-Za-z_][\w.]*(?::[A-Za-z_]\w*|(?<=\.[aw]sgi))").fullmatch
 APP_SERVERS = {"gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress-serve", "uwsgi"}
 
 # Parts of a path or of a dotted name that say nothing about the service.

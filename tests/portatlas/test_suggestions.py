@@ -147,6 +147,11 @@ def test_a_process_is_named_after_its_file_and_else_by_itself(
             *("shop", "web"),
             "the application shop.wsgi:app and what python calls itself, gunicorn",
         ),
+        (
+            "python3",
+            "python3 /usr/bin/gunicorn shop.wsgi --worker-class gthread",
+            *("shop", "web", "the application shop.wsgi and the script gunicorn"),
+        ),
         ("python3", "python3 -m uvicorn main:app", "uvicorn", "web", "the module uvicorn"),
         (
             "java",
