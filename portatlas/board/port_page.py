@@ -1,36 +1,92 @@
-"""The page of one port."""
+"""The page of one port: what was observed of it, what people know, and what it was over time."""
+
+from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from portatlas.board import timeline
+from notes.models import EVERY_HOST, PortNote
+from portatlas import moves
+from portatlas.board import moment, neighbours, note_history, opening, process_tree, timeline
+from portatlas.board.answer import Answer
+from portatlas.board.browser import browser_of
+from portatlas.board.memory import Known
+from portatlas.board.spans import Span
 from portatlas.board.views import may_see_ports
-from portatlas.models import Port
+from portatlas.models import KEY, Port
 
 ENDS = 100  # sockets that it lists
+
+Key = tuple[str, str, int]
 
 
 @may_see_ports
 def port(request: HttpRequest, host_id: str, protocol: str, number: str) -> HttpResponse:
-    """Show everything about one port: fact, memory and timeline."""
+    """Show everything about one port; of one that was never seen, what people wrote about it."""
     now = timezone.now()
-    try:
-        found = Port.objects.for_board(now).get(
-            host_id=host_id, protocol=protocol, port=int(number)
-        )
-    except Port.DoesNotExist as exc:
-        raise Http404(f"Port {number}/{protocol} was never seen on {host_id}.") from exc
-    return render(
-        request,
-        "board/port.html",
-        {
-            "now": now,
-            "port": found,
-            "ends": found.ends[:ENDS],
-            "lines": timeline.lines(found),
-            "siblings": Port.objects.for_board(now)
-            .filter(host_id=host_id, port=found.port)
-            .exclude(pk=found.pk),
-        },
-    )
+    key = host_id, protocol, int(number)
+    of_key = dict(zip(KEY, key, strict=True))
+    found = Port.objects.for_board(now).select_related("note__updated_by").filter(**of_key).first()
+    if found:
+        return render(request, "board/port.html", _seen(request, found, now))
+    note = PortNote.objects.select_related("updated_by").filter(**of_key).first()
+    if note is None:
+        raise Http404(_never_seen(key))
+    return render(request, "board/port_unseen.html", _told(request, key, note, now))
+
+
+def _seen(request: HttpRequest, found: Port, now: datetime) -> dict:
+    """Return what the page of a port shows."""
+    key = found.host_id, found.protocol, found.port
+    browser = browser_of(request)
+    before = moment.parse(request.GET.get("before", ""))
+    page = timeline.page(found, before)
+    asked = request.GET.get("at")
+    return _told(request, key, found.note, now) | {
+        "now": now,
+        "port": found,
+        "address": opening.address(found, here=browser.host_id, site=browser.site),
+        "ends": found.ends[:ENDS],
+        "tree": process_tree.tree(found),
+        "related": neighbours.related(found, now),
+        "span": Span.of(request.GET.get("span", ""), found, now),
+        "page": page,
+        "before": f"{before:%F %T}" if before else "",
+        "older": moment.cursor(page.older) if page.older else "",
+        "answer": Answer.to(asked, found, now) if asked else None,
+        "latest": moment.field(now),
+        "moved": _moved(found),
+    }
+
+
+def _told(request: HttpRequest, key: Key, note: PortNote | None, now: datetime) -> dict:
+    """Return what people know of a port, seen or not, and who else has its number."""
+    host_id, protocol, number = key
+    return {
+        "host_id": host_id,
+        "protocol": protocol,
+        "number": number,
+        "key": f"{host_id}/{protocol}/{number}",
+        "version": note.version if note and note.host_id == host_id else 0,
+        "risks": PortNote.RiskLevel,
+        "is_of_all": host_id == EVERY_HOST,
+        "known": Known.of(note, host_id, now) if note else None,
+        "history": note_history.history(key, note),
+        "numbered": neighbours.numbered(key, now),
+        "back": request.path,
+    }
+
+
+def _moved(found: Port) -> Port | None:
+    """Return where the program of a port that is gone listens now, if its note could follow."""
+    if found.is_active or found.note is None or found.note.speaks_for_every_host:
+        return None
+    return moves.moved_to([found], moves.candidates([found])).get(found.pk)
+
+
+def _never_seen(key: Key) -> str:
+    host_id, protocol, number = key
+    if host_id == EVERY_HOST:
+        return f"There is no note about {number}/{protocol} that speaks for every host."
+    return f"Port {number}/{protocol} was never seen on {host_id}."

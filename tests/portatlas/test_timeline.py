@@ -29,6 +29,10 @@ def happen_to_host(port, event_type, at=NOON, **fields):
     return HostEvent.objects.create(host=port.host, event_type=event_type, timestamp=at, **fields)
 
 
+def kinds(page):
+    return [line.kind for line in page.lines]
+
+
 def test_what_happened_to_the_host_stands_in_its_place(port):
     """N61, N62: a reboot and a gap explain what the port did."""
     happen(port, "appeared", NOON - 3 * MINUTE)
@@ -37,29 +41,84 @@ def test_what_happened_to_the_host_stands_in_its_place(port):
     happen_to_host(port, "rebooted", NOON)
     happen(port, "appeared", NOON)
 
-    told = [line.event.event_type for line in timeline.lines(port)]
+    page = timeline.page(port)
 
-    assert told == ["appeared", "rebooted", "disappeared", "unwatched", "appeared"]
+    assert kinds(page) == ["appeared", "rebooted", "disappeared", "unwatched", "appeared"]
+    assert page.older is None
 
 
 def test_a_port_is_not_told_what_happened_before_it_was_there(port):
     happen_to_host(port, "rebooted", port.first_seen_at - MINUTE)
 
-    assert timeline.lines(port) == []
+    assert timeline.page(port).lines == []
 
 
-def test_a_timeline_has_an_end(port, django_assert_num_queries):
+def test_being_alive_is_folded_between_what_else_happened(port):
+    happen(port, "appeared", NOON - 9 * MINUTE)
+    for minute in (8, 7, 6):
+        happen(port, "alive", NOON - minute * MINUTE)
+    happen_to_host(port, "rebooted", NOON - 5 * MINUTE)
+    happen(port, "alive", NOON - 4 * MINUTE)
+
+    lines = timeline.page(port).lines
+
+    assert [(line.what, line.details) for line in lines] == [
+        ("Alive", []),
+        ("atlas rebooted", []),
+        ("Alive, 3 times", ["since 2026-01-01 11:52:00"]),
+        ("Appeared", []),
+    ]
+
+
+def happen_often(port, event_type, times, step=MINUTE):
     PortEvent.objects.bulk_create(
-        PortEvent(port_runtime=port, event_type="alive", timestamp=NOON - n * MINUTE)
-        for n in range(300)
+        PortEvent(port_runtime=port, event_type=event_type, timestamp=NOON - number * step)
+        for number in range(times)
     )
-    happen_to_host(port, "rebooted", NOON - 10 * MINUTE)
 
-    with django_assert_num_queries(2):
-        lines = timeline.lines(port)
 
-    assert len(lines) == timeline.LINES
-    assert lines[11].event.event_type == "rebooted"
+def all_pages(port):
+    """Read a timeline from page to page."""
+    before, pages = None, []
+    while before or not pages:
+        pages.append(timeline.page(port, before))
+        before = pages[-1].older
+    return pages
+
+
+def test_pages_hold_everything_once(port):
+    happen_often(port, "rebound", 250)
+    for minute in (0, 99, 100, 200, 249):
+        happen_to_host(port, "rebooted", NOON - minute * MINUTE)
+
+    pages = all_pages(port)
+
+    told = [(line.time, line.kind) for page in pages for line in page.lines]
+    assert len(told) == len(set(told)) == 255
+    assert told == sorted(told, key=lambda line: line[0], reverse=True)
+    assert max(len(page.lines) for page in pages) == timeline.LINES
+
+
+def test_a_page_ends_where_it_has_folded_enough(port):
+    """Four months of being alive, once an hour, are a page."""
+    happen_often(port, "alive", timeline.HEARTBEATS + 5)
+    happen(port, "appeared", NOON - timedelta(days=30))
+
+    pages = all_pages(port)
+
+    assert [[line.what for line in page.lines] for page in pages] == [
+        [f"Alive, {timeline.HEARTBEATS} times"],
+        ["Alive, 5 times", "Appeared"],
+    ]
+
+
+def test_a_page_costs_three_queries(port, django_assert_num_queries):
+    happen_often(port, "rebound", 150)
+    happen_often(port, "alive", 150)
+    happen_to_host(port, "rebooted")
+
+    with django_assert_num_queries(3):
+        timeline.page(port, NOON - MINUTE)
 
 
 @pytest.mark.parametrize(
@@ -110,3 +169,30 @@ def test_long_and_hostile_changes_are_clipped_text(port, admin_client):
     assert "<script>alert" not in text
     assert "<b>odd" not in text
     assert "… → nothing" in text
+
+
+def test_a_change_of_reach_is_told_in_words():
+    event = PortEvent(event_type="rebound", changes={"scope": ["loopback", "any"]})
+
+    assert timeline.Line.of_port(event).changes == (("scope", "this machine only", "everywhere"),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "details"),
+    [
+        ({"pid": 7}, ["pid 7"]),
+        ({"pid": 7, "changes": {"current_pid": [6, 7]}}, []),
+        ({"cause": "boot"}, ["after a reboot"]),
+        ({"cause": "gap", "pid": 7}, ["pid 7", "after a gap in which nobody looked"]),
+    ],
+)
+def test_an_event_tells_its_process_and_its_cause(fields, details):
+    line = timeline.Line.of_port(PortEvent(event_type="appeared", **fields))
+
+    assert line.details == details
+
+
+def test_odd_values_of_a_change_are_text():
+    event = PortEvent(event_type="rebound", changes={"odd": [None, ["a", 1]], "same": [0, 0]})
+
+    assert timeline.Line.of_port(event).changes == (("odd", "", "a, 1"),)

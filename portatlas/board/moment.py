@@ -1,0 +1,30 @@
+"""A moment as it stands in an address or in a field of a form, in UTC. Pure."""
+
+from datetime import UTC, datetime
+
+LONGEST = 40  # characters
+
+
+def parse(text: str) -> datetime | None:
+    """
+    Read a moment, in UTC unless it says otherwise; None if it is none.
+
+    >>> parse("2026-11-20T14:00"), parse("2026-11-20T14:00:00+02:00"), parse("yesterday")
+    (datetime.datetime(2026, 11, 20, 14, 0, tzinfo=datetime.timezone.utc), \
+datetime.datetime(2026, 11, 20, 12, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    try:
+        found = datetime.fromisoformat(text.strip()[:LONGEST])
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def field(moment: datetime) -> str:
+    """Return a moment as a `datetime-local` field holds it, to the second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}"
+
+
+def cursor(moment: datetime) -> str:
+    """Return a moment as an address holds it, exactly."""
+    return moment.replace(tzinfo=None).isoformat()
