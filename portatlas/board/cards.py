@@ -1,11 +1,18 @@
-"""The cards of the board: what each shows, as text, so that its template only fills in."""
+"""
+The cards of the board: what each shows, as text, so that its template only fills in.
+
+A card is a value. Most are the same from one refresh to the next, for whoever looks, so what
+was drawn of them is kept.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from notes.models import PortNote
@@ -16,6 +23,7 @@ from portatlas.board.words import ago, lasting
 from portatlas.models import Port
 
 LONGEST = 300  # characters of a command line or of addresses
+KEPT = 500  # drawn cards in each process, of some 2 KB
 RISKS = dict(PortNote.RiskLevel.choices)
 TYPES = dict(PortNote.ServiceType.choices) | {"unknown": ""}
 
@@ -31,7 +39,7 @@ class Move(NamedTuple):
     """Where the program of a port that has gone listens now."""
 
     name: str  # 8081/tcp
-    key: str  # as a form sends it
+    token: str  # as a form sends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,7 @@ class Card:
     """One port as the board shows it; a text is empty where there is nothing to say."""
 
     id: int
-    key: str  # host/protocol/port, as a form sends it
-    version: int  # of the host's own note, 0 for none
+    token: str  # host/protocol/port@version, as a form sends it; 0 where the host has no own note
     link: str
     number: int
     protocol: str
@@ -49,7 +56,7 @@ class Card:
     reason: str
     title: str
     holding: str
-    faults: list[str]
+    faults: tuple[str, ...]
     host: str
     reach: str
     addresses: str
@@ -63,7 +70,7 @@ class Card:
     owner: str
     owner_link: str
     type: str
-    tags: list[Tag]
+    tags: tuple[Tag, ...]
     risk: str
     risk_label: str
     review: str
@@ -74,6 +81,16 @@ class Card:
     address: str  # to open it in a browser
     strip: Strip
     move: Move | None
+    may_write: bool  # whether its reader may judge it
+
+    @property
+    def html(self) -> str:
+        return _drawn(self)
+
+
+@lru_cache(KEPT)
+def _drawn(card: Card) -> str:
+    return render_to_string("board/_card.html", {"card": card})
 
 
 def cards(
@@ -81,6 +98,7 @@ def cards(
     now: datetime,
     *,
     show_host: bool,
+    may_write: bool,
     browser: Browser,
     moved: Mapping[int, Port],
 ) -> list[Card]:
@@ -90,11 +108,16 @@ def cards(
     `moved` says where the programs of ports that have gone listen now, by primary key.
     """
     ports = list(ports)
-    drawn = strips(ports, now)
-    root = reverse("board")
+    past = strips(ports, now)
+    of_all = {
+        "now": now,
+        "root": reverse("board"),
+        "show_host": show_host,
+        "may_write": may_write,
+        "browser": browser,
+    }
     return [
-        _card(port, now, root, show_host, browser, drawn[port.pk], moved.get(port.pk))
-        for port in ports
+        _card(port, strip=past[port.pk], moved=moved.get(port.pk), **of_all) for port in ports
     ]
 
 
@@ -102,14 +125,13 @@ def key(port: Port) -> str:
     return f"{port.host_id}/{port.protocol}/{port.port}"
 
 
-def _card(port, now, root, show_host, browser, strip, moved) -> Card:  # noqa: PLR0913, PLR0917  # all that a card is made of
+def _card(port, *, strip, moved, now, root, show_host, may_write, browser) -> Card:  # noqa: PLR0913  # all that a card is made of
     note, title, hint = port.note, owners.title(port), owners.hint(port)
     is_inherited = note is not None and note.speaks_for_every_host
     process = port.process_name if port.process_name != title else ""
     return Card(
         id=port.pk,
-        key=key(port),
-        version=note.version if note and not is_inherited else 0,
+        token=f"{key(port)}@{note.version if note and not is_inherited else 0}",
         # A host's name has nothing in it that an address would have to quote.
         link=f"{root}ports/{key(port)}/",
         number=port.port,
@@ -119,7 +141,7 @@ def _card(port, now, root, show_host, browser, strip, moved) -> Card:  # noqa: P
         reason=port.reason,
         title=title,
         holding=owners.holding(port),
-        faults=owners.faults(port),
+        faults=tuple(owners.faults(port)),
         host=port.host_id if show_host else "",
         reach=port.reach,
         addresses=port.addresses[:LONGEST],
@@ -133,9 +155,9 @@ def _card(port, now, root, show_host, browser, strip, moved) -> Card:  # noqa: P
         owner=note.owner if note else "",
         owner_link=f"{root}?{urlencode({'owner': note.owner})}" if note and note.owner else "",
         type=TYPES.get(note.service_type, "") if note else "",
-        tags=[Tag(word, f"{root}?{urlencode({'tag': word})}") for word in note.tags]
-        if note
-        else [],
+        tags=tuple(
+            Tag(word, f"{root}?{urlencode({'tag': word})}") for word in (note.tags if note else ())
+        ),
         risk=note.risk_level if note else "",
         risk_label=RISKS[note.risk_level] if note else "",
         review=f"to be reviewed since {note.review_by:%Y-%m-%d}"
@@ -147,5 +169,6 @@ def _card(port, now, root, show_host, browser, strip, moved) -> Card:  # noqa: P
         first_seen=ago(port.first_seen_at, now),
         address=opening.address(port, here=browser.host_id, site=browser.site),
         strip=strip,
-        move=Move(f"{moved.port}/{moved.protocol}", key(moved)) if moved else None,
+        move=Move(f"{moved.port}/{moved.protocol}", f"{key(moved)}@{note.version}") if moved else None,
+        may_write=may_write,
     )

@@ -155,8 +155,9 @@ def _answer(request: HttpRequest, text: str, *, is_bad: bool = False) -> HttpRes
 
 
 def _next(request: HttpRequest) -> str:
-    """Return the page to go back to: one of ours."""
-    asked = request.POST.get("next") or request.GET.get("next") or ""
+    """Return the page to go back to, the one before unless it says which: one of ours."""
+    said = request.POST.get("next") or request.GET.get("next")
+    asked = said or request.headers.get("Referer", "")
     hosts, is_safe = {request.get_host()}, request.is_secure()
     return asked if url_has_allowed_host_and_scheme(asked, hosts, is_safe) else resolve_url("board")
 

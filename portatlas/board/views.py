@@ -61,10 +61,12 @@ def board(request: HttpRequest) -> HttpResponse:
     pages = max(1, -(-chosen.total // CARDS))
     number = min(selection.page, pages)
     rows = _rows(ports, selection, chosen, now, (number - 1) * CARDS)
+    may_write = request.user.has_perms(MAY_WRITE)
     drawn = cards(
         rows,
         now,
         show_host=len(hosts) > 1,
+        may_write=may_write,
         browser=browser_of(request),
         moved=_moved(rows),
     )
@@ -99,7 +101,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "previous_link": selection.link(page=number - 1) if number > 1 else "",
         "next_link": selection.link(page=number + 1) if number < pages else "",
         "never_seen": _never_seen(selection),
-        "may_write": request.user.has_perms(MAY_WRITE),
+        "may_write": may_write,
     }
     template = "board/_board.html" if is_fragment(request) else "board/board.html"
     return render(request, template, context)
