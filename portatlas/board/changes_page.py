@@ -1,11 +1,13 @@
 """What changed since a moment, and what differs between two hosts."""
 
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from collector.models import Host
 from collector.text import safe
 from portatlas.board.changes import LINES, changes_since
 from portatlas.board.difference import difference
@@ -53,7 +55,7 @@ def changes(request: HttpRequest) -> HttpResponse:
 def between(request: HttpRequest) -> HttpResponse:
     """Show what listens on one of two hosts only, and what on both but not alike."""
     now = timezone.now()
-    hosts = {host.host_id: host for host in hosts_with_watch(now)}
+    hosts = {host.host_id: host for host in Host.objects.all()}
     pair = [request.GET.get(name, "") for name in ("host", "with")]
     errors = [_unknown(name) for name in dict.fromkeys(pair) if name and name not in hosts]
     if all(pair) and pair[0] == pair[1] and not errors:
@@ -65,16 +67,19 @@ def between(request: HttpRequest) -> HttpResponse:
         {
             "errors": errors,
             "hosts": list(hosts),
-            "unwatched": sentences([hosts[name] for name in pair], now, now) if found else (),
             "since_link": link({"host": pair[0] if pair[0] in hosts else ""}),
             "compare_link": request.get_full_path(),
             "one": pair[0],
             "other": pair[1],
             "difference": found,
-            "looks": [(name, ago(hosts[name].last_look_at, now)) for name in pair] if found else (),
+            "looks": ", ".join(_look(hosts[name], now) for name in pair) if found else "",
             "most": LINES,
         },
     )
+
+
+def _look(host: Host, now: datetime) -> str:
+    return f"at {host.host_id} {ago(host.last_look_at, now)}"
 
 
 def _unknown(host: str) -> str:

@@ -76,7 +76,7 @@ class Net:
         if reach:
             told = [event for event in events if "scope" in event.changes]
             return cls(Kind.REACH, told[-1], reach=reach)
-        return cls(Kind.RESTARTED, events[-1], detail=_restarts(events))
+        return cls(Kind.RESTARTED, events[-1], detail=_restarts(events, changed))
 
 
 def _last(events: Sequence[PortEvent], event_type: str) -> PortEvent:
@@ -100,12 +100,15 @@ def _holders(changed: dict[str, tuple[str, str]]) -> tuple[str, str]:
     return old or "another program", new or "another program"
 
 
-def _restarts(events: Sequence[PortEvent]) -> str:
-    """Say what a port went through that is as it was."""
+def _restarts(events: Sequence[PortEvent], changed: dict[str, tuple[str, str]]) -> str:
+    """Say what a port went through that has the owner and the reach that it had."""
     bound = [timeline.Line.of_port(event) for event in events if event.event_type == Type.REBOUND]
     counts = (
         ("was gone", sum(event.event_type == Type.DISAPPEARED for event in events)),
         ("restarted", sum(not line.is_recount for line in bound)),
         ("sockets came or went", sum(line.is_recount for line in bound)),
     )
-    return ", ".join(f"{words} {n} times" if n > 1 else f"{words} once" for words, n in counts if n)
+    said = [f"{words} {n} times" if n > 1 else f"{words} once" for words, n in counts if n]
+    if "addresses" in changed:
+        said.append("addresses {} → {}".format(*changed["addresses"]))
+    return ", ".join(said)

@@ -99,6 +99,12 @@ def test_a_restart_says_what_the_port_went_through():
     assert found.detail == "was gone once, restarted 2 times, sockets came or went once"
 
 
+def test_other_addresses_of_the_same_reach_are_told():
+    found = net(("rebound", RESTART | {"addresses": ["127.0.0.1", "127.0.0.2"]}))
+
+    assert found.detail == "restarted once, addresses 127.0.0.1 → 127.0.0.2"
+
+
 def test_of_a_port_that_appeared_twice_the_last_time_counts():
     found = net("appeared", "disappeared", "appeared", ("rebound", RESTART))
 
