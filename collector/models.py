@@ -137,7 +137,6 @@ class PortRuntime(models.Model):
         ordering = ["host", "port", "protocol"]
         verbose_name = "port"
         indexes = [
-            models.Index(fields=["active_since"], name="collector_port_youngest"),
             models.Index(
                 fields=["transition_4_at"],
                 condition=Q(transition_4_at__isnull=False),

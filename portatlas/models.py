@@ -115,6 +115,7 @@ class Memory(PortNote):
     """A note that can see the runtime fact it is about."""
 
     runtime = SoftJoin("collector.PortRuntime", on=KEY)
+    standing = SoftJoin("portatlas.Standing", on=KEY)
 
     objects = MemoryQuerySet.as_manager()
 
@@ -126,25 +127,30 @@ class Memory(PortNote):
 
 class Standing(models.Model):
     """
-    How a port stands: its rank, kept by the database for each port and each note of a host.
+    How a port stands: its rank, kept by the database for each port, and each note without one.
 
     It is an index over two tables, no fact: the triggers of `standing.py` fill it from the rules
-    of `states.py`, and nothing else writes it. A note about a port that was never seen has no
-    `fact`. The key is repeated, so that one index gives a page of the board in its order.
+    of `states.py`, and nothing else writes it. A note for one host, or
+    for every host, that speaks of no port ever seen has no `fact`. The key is repeated, so that
+    one index gives a page of the board in its order.
     """
 
     host_id = models.CharField(max_length=64)
     protocol = models.CharField(max_length=3)
     port = models.PositiveIntegerField()
     rank = models.SmallIntegerField()
+    since = models.DateTimeField(null=True)  # `active_since` of the fact
     fact = models.OneToOneField(
         Port, models.DO_NOTHING, null=True, db_constraint=False, related_name="standing"
     )
+    host = SoftJoin("collector.Host", on=("host_id",))
 
     class Meta:
         default_permissions = ()
         constraints = [
-            models.UniqueConstraint(fields=["host_id", "protocol", "port"], name="portatlas_standing_key"),
+            models.UniqueConstraint(
+                fields=["host_id", "protocol", "port"], name="portatlas_standing_key"
+            ),
         ]
         indexes = [
             models.Index(
@@ -153,6 +159,7 @@ class Standing(models.Model):
             models.Index(
                 fields=["host_id", "rank", "port", "protocol"], name="portatlas_standing_of_host"
             ),
+            models.Index(fields=["rank", "since", "host_id"], name="portatlas_standing_youngest"),
             models.Index(fields=["port", "protocol"], name="portatlas_standing_number"),
         ]
 

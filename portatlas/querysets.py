@@ -76,7 +76,16 @@ class PortQuerySet(models.QuerySet):
 
     def stale(self, today: date):
         """Keep what a note speaks of that somebody should have looked at again."""
-        return self.filter(note__review_by__lt=today)
+        memory, standing = (apps.get_model("portatlas", name) for name in ("Memory", "Standing"))
+        old = memory.objects.filter(review_by__lt=today).order_by()
+        # These few first: from a port to its note an index leads, but not back.
+        of_own = old.filter(standing__fact__isnull=False).values("standing__fact")
+        shared = old.filter(
+            host_id=EVERY_HOST, port=OuterRef("port"), protocol=OuterRef("protocol")
+        )
+        of_every_host = standing.objects.filter(Exists(shared), fact__isnull=False).values("fact")
+        few = Q(pk__in=of_own) | Q(pk__in=of_every_host)
+        return self.filter(few, note__review_by__lt=today)
 
     def search(self, text: str):
         """Match a port number exactly, words anywhere; every word must be found, up to ten."""
@@ -102,11 +111,5 @@ class PortQuerySet(models.QuerySet):
 class MemoryQuerySet(models.QuerySet):
     def never_seen(self):
         """Keep the notes of ports that were seen on none of the hosts that they speak of."""
-        standing = apps.get_model("portatlas", "Standing").objects
-        same = {"protocol": OuterRef("protocol"), "port": OuterRef("port")}
-        unseen = standing.filter(rank=states.NEVER_SEEN, host_id=OuterRef("host_id"), **same)
-        seen_somewhere = standing.filter(fact__isnull=False, **same)
-        return self.filter(
-            Q(~Exists(seen_somewhere), host_id=EVERY_HOST)
-            | (~Q(host_id=EVERY_HOST) & Exists(unseen))
-        )
+        of_rank = self.filter(standing__rank=states.NEVER_SEEN)
+        return of_rank.order_by("standing__port", "standing__protocol", "standing__host_id")

@@ -9,8 +9,17 @@ it in an index (standing.py). `severity` lays over it, when read, what the clock
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, F, FloatField, Func, Q, SmallIntegerField, TextChoices, When
-from django.db.models import Value as V
+from django.db.models import (
+    Case,
+    F,
+    FloatField,
+    Func,
+    Q,
+    SmallIntegerField,
+    TextChoices,
+    Value,
+    When,
+)
 from django.db.models.lookups import GreaterThanOrEqual
 
 from collector.sweep import Scope
@@ -68,9 +77,9 @@ class Seconds(Func):
         return self.as_sql(compiler, connection, template=template, arg_joiner=" - ", **context)
 
 
-def lasted(end: str, span: timedelta) -> GreaterThanOrEqual:
+def lasted(end: str, span: timedelta, since: str = "active_since") -> GreaterThanOrEqual:
     """Return whether a port had been up for a span at the time in a column."""
-    return GreaterThanOrEqual(Seconds(F(end), F("active_since")), V(span.total_seconds()))
+    return GreaterThanOrEqual(Seconds(F(end), F(since)), Value(span.total_seconds()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +164,7 @@ NEVER_SEEN = 80  # a note without a fact
 def rank() -> Case:
     """Return what of a port's severity the clock can't change, as SQL over fact and note."""
     return Case(
-        *(When(rule.when, then=V(rule.severity)) for rule in RULES if rule.when),
+        *(When(rule.when, then=Value(rule.severity)) for rule in RULES if rule.when),
         output_field=SmallIntegerField(),
     )
 
@@ -169,13 +178,13 @@ def flapping(at: datetime) -> Q:
     return restless(at) & ~Q(standing__rank__in=URGENT)
 
 
-def settled() -> Q:
+def settled(since: str = "active_since") -> Q:
     """
     Whether a port is up for an hour, measured to the last sweep: nobody knows how long a port
     is up that nobody looks at. After a boot nothing is, and what has not come back yet still
     has its old `active_since`.
     """
-    return Q(lasted("host__last_sweep_at", SETTLED)) & ~Q(host__unsettled="boot")
+    return Q(lasted("host__last_sweep_at", SETTLED, since)) & ~Q(host__unsettled="boot")
 
 
 def client() -> Q:
@@ -187,8 +196,16 @@ def client() -> Q:
 def severity(at: datetime) -> Case:
     """Return the severity of a port at that time as an SQL expression over its rank."""
     return Case(
-        When(flapping(at), then=V(FLAPPING)),
-        When(Q(standing__rank=TRUSTED) & ~settled(), then=V(UNSETTLED_TRUSTED)),
+        When(flapping(at), then=Value(FLAPPING)),
+        default=calm_severity(),
+        output_field=SmallIntegerField(),
+    )
+
+
+def calm_severity() -> Case:
+    """Return the severity of a port if it did not flap."""
+    return Case(
+        When(Q(standing__rank=TRUSTED) & ~settled(), then=Value(UNSETTLED_TRUSTED)),
         default=F("standing__rank"),
         output_field=SmallIntegerField(),
     )

@@ -10,10 +10,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='portruntime',
-            index=models.Index(fields=['active_since'], name='collector_port_youngest'),
-        ),
-        migrations.AddIndex(
-            model_name='portruntime',
             index=models.Index(condition=models.Q(('transition_4_at__isnull', False)), fields=['transition_4_at'], name='collector_port_restless'),
         ),
     ]

@@ -19,11 +19,12 @@ class Migration(migrations.Migration):
                 ('protocol', models.CharField(max_length=3)),
                 ('port', models.PositiveIntegerField()),
                 ('rank', models.SmallIntegerField()),
+                ('since', models.DateTimeField(null=True)),
                 ('fact', models.OneToOneField(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='standing', to='portatlas.port')),
             ],
             options={
                 'default_permissions': (),
-                'indexes': [models.Index(fields=['rank', 'port', 'protocol', 'host_id'], name='portatlas_standing_board'), models.Index(fields=['host_id', 'rank', 'port', 'protocol'], name='portatlas_standing_of_host'), models.Index(fields=['port', 'protocol'], name='portatlas_standing_number')],
+                'indexes': [models.Index(fields=['rank', 'port', 'protocol', 'host_id'], name='portatlas_standing_board'), models.Index(fields=['host_id', 'rank', 'port', 'protocol'], name='portatlas_standing_of_host'), models.Index(fields=['rank', 'since', 'host_id'], name='portatlas_standing_youngest'), models.Index(fields=['port', 'protocol'], name='portatlas_standing_number')],
                 'constraints': [models.UniqueConstraint(fields=('host_id', 'protocol', 'port'), name='portatlas_standing_key')],
             },
         ),
