@@ -5,7 +5,8 @@ from django.utils.safestring import SafeString
 
 from portatlas.models import Port
 
-HOLDERS = 50  # processes that are named beside the first
+HOLDERS = 20  # processes that are named beside the first
+LONGEST = 64  # characters of a name
 
 
 def tree(port: Port) -> SafeString:
@@ -24,7 +25,7 @@ def _item(said: SafeString, below: SafeString) -> SafeString:
 
 
 def _process(pid: int, name: str) -> SafeString:
-    return format_html("{} <small>{}</small>", name or "not told", pid)
+    return format_html("{} <small>{}</small>", name[:LONGEST] or "process", pid)
 
 
 def _others(port: Port) -> SafeString:
@@ -34,7 +35,7 @@ def _others(port: Port) -> SafeString:
     items = format_html_join(
         "",
         "<li>{} <small>holds it too</small></li>",
-        ((_process(pid, names.get(pid, "another process")),) for pid in others[:HOLDERS]),
+        ((_process(pid, names.get(pid, "")),) for pid in others[:HOLDERS]),
     )
     left = len(others) - HOLDERS
     more = format_html("<li>and {} more</li>", left) if left > 0 else ""

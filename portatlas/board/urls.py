@@ -3,7 +3,7 @@ from django.urls import path, re_path
 from collector.sweep import HOST_ID
 from portatlas.board import changes_page, host_pages, port_page, triage, views
 
-PORT = rf"^ports/(?P<host_id>{HOST_ID})/(?P<protocol>tcp|udp)/(?P<number>[0-9]{{1,5}})/"
+PORT = rf"^ports/(?P<host_id>{HOST_ID}|\*)/(?P<protocol>tcp|udp)/(?P<number>[0-9]{{1,5}})/"
 
 urlpatterns = [
     path("", views.board, name="board"),

@@ -105,7 +105,7 @@ def test_the_head_says_what_it_is_at_one_look(open_port, read):
     open_port(80, process_name="nginx", exe_is_deleted=True)
 
     assert (
-        "80 /tcp nginx Unnoted It has no note. Listens for everywhere Now up 1 h "
+        "80 /tcp nginx Unnoted It has no note. Reach everywhere Now up 1 h "
         "First seen 1 d ago Last seen 0 s ago Host atlas Open http://atlas:80/ in a new tab "
         "Its program file was replaced or removed since it started: restart it."
     ) in read()
@@ -178,7 +178,7 @@ def test_a_note_for_every_host_says_for_how_many_it_speaks(
 
     text = read()
 
-    assert "This note speaks for every host (2 hosts have this port)." in text
+    assert "This note speaks for every host (this port was seen on 2 hosts)." in text
     assert "Write one for atlas alone" in text
     assert "Edit the one for every host" in text
 
@@ -237,7 +237,7 @@ def test_the_processes_are_nested_down_to_those_that_hold_it(open_port):
         "<ul><li>systemd <small>1</small>"
         "<ul><li>dockerd <small>5</small>"
         "<ul><li><b>nginx &lt;b&gt; <small>7</small></b>"
-        "<ul><li>another process <small>8</small> <small>holds it too</small></li></ul>"
+        "<ul><li>process <small>8</small> <small>holds it too</small></li></ul>"
         "</li></ul></li></ul></li></ul>"
     )
 
@@ -245,7 +245,7 @@ def test_the_processes_are_nested_down_to_those_that_hold_it(open_port):
 def test_a_crowd_of_workers_is_counted(open_port):
     row = open_port(80, current_pid=1000, pids=list(range(1000, 1100)))
 
-    assert "<li>and 49 more</li>" in process_tree.tree(of_board(row))
+    assert "<li>and 79 more</li>" in process_tree.tree(of_board(row))
 
 
 def test_a_port_that_nobody_is_seen_to_hold_has_no_tree(open_port):
@@ -459,6 +459,17 @@ def test_a_note_about_a_port_never_seen_has_a_page(write_note, read):
 
     assert "80 /tcp Backup target" in text
     assert "Nothing was ever seen there: 80/tcp never listened on atlas" in text
+
+
+def test_a_note_for_every_host_has_a_page(open_port, write_note, read):
+    open_port(80, host_id="other", process_name="nginx")
+    write_note(80, host_id="*", title="HTTP")
+
+    text = read("/ports/*/tcp/80/")
+
+    assert "80 /tcp HTTP This note speaks for the port on each host" in text
+    assert "Where port 80 was seen 80/tcp on other HTTP" in text
+    assert "no note about 81/tcp that speaks for every host." in read("/ports/*/tcp/81/")
 
 
 def test_a_port_never_seen_and_without_a_note_is_not_found(admin_client, write_note):
