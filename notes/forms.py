@@ -57,8 +57,8 @@ class NoteForm(forms.ModelForm):
     """
     A note with the version that its writer has read.
 
-    If somebody else saved it meanwhile, he is told what differs; what he wrote stays in the
-    form, and saving it once more is his decision.
+    If somebody else saved or deleted it meanwhile, he is told what differs; what he wrote stays
+    in the form, and saving it once more is his decision.
     """
 
     tags = TagsField(required=False, help_text=TAGS_HELP)
@@ -91,16 +91,21 @@ class NoteForm(forms.ModelForm):
 
     def clean(self):
         cleaned = super().clean()
-        note = self.instance
-        if note.pk and cleaned.get("seen") != note.version:
+        version = self.instance.version if self.instance.pk else None
+        if cleaned.get("seen") != version:
             self.data = self.data.copy()
-            self.data[self.add_prefix("seen")] = note.version
+            self.data[self.add_prefix("seen")] = "" if version is None else version
             raise forms.ValidationError(self._told(cleaned), code="changed")
         return cleaned
 
     def _told(self, mine: dict) -> str:
         """Say who else changed the note, and where his words are not those of this form."""
         note = self.instance
+        if not note.pk:
+            return (
+                "Somebody deleted this note while you were writing. What you wrote is kept below: "
+                "save once more to write it anew."
+            )
         other = [
             f"{self.fields[name].label or name}: {shown(getattr(note, name))}"
             for name in self.Meta.fields
@@ -124,7 +129,9 @@ class AnnotateForm(forms.Form):
 
     owner = forms.CharField(required=False, max_length=100, widget=Completed(owners))
     service_type = forms.ChoiceField(
-        label="Service type", required=False, choices=[("", "as it is"), *PortNote.ServiceType.choices]
+        label="Service type",
+        required=False,
+        choices=[("", "as it is"), *PortNote.ServiceType.choices],
     )
     risk_level = forms.ChoiceField(
         label="Risk level", required=False, choices=[("", "as it is"), *PortNote.RiskLevel.choices]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, transaction
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
+from notes import tags
 from notes.models import EVERY_HOST, PortNote
 
 MOST = 500  # notes at once
@@ -68,7 +69,7 @@ def save(note: PortNote, *, by, seen: int | None = None) -> PortNote:
 
 
 @transaction.atomic
-def annotate(
+def annotate(  # noqa: PLR0913  # what is written, and by whom
     keys: Iterable[Key],
     changes: dict[str, Any],
     *,
@@ -84,6 +85,8 @@ def annotate(
     which says all that the other said. What stays as it was is not written. `seen` are the
     versions of the ports' own notes that were read, 0 for none: where it is another by now,
     nothing is written and the port is told as refused.
+
+    Raises ValidationError, and writes nothing, where the tags of a note would be too many.
     """
     wanted = list(dict.fromkeys(keys))[:MOST]
     own, of_all = _notes_of(wanted)
@@ -93,8 +96,9 @@ def annotate(
         if seen is not None and seen.get(key, 0) != (note.version if note.pk else 0):
             refused.append(key)
             continue
-        tags = list(dict.fromkeys([*note.tags, *add_tags]))
-        values = changes | ({"tags": tags} if tags != note.tags else {})
+        words = list(dict.fromkeys([*note.tags, *add_tags]))
+        values = changes | ({"tags": words} if words != note.tags else {})
+        tags.validate(values.get("tags", []))
         if note.pk and all(getattr(note, name) == value for name, value in values.items()):
             continue
         for name, value in values.items():

@@ -5,12 +5,11 @@ A card is a value. Most are the same from one refresh to the next, for whoever l
 was drawn of them is kept.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -93,7 +92,7 @@ def _drawn(card: Card) -> str:
     return render_to_string("board/_card.html", {"card": card})
 
 
-def cards(
+def cards(  # noqa: PLR0913  # what a card depends on beside its port
     ports: Iterable[Port],
     now: datetime,
     *,
@@ -101,11 +100,13 @@ def cards(
     may_write: bool,
     browser: Browser,
     moved: Mapping[int, Port],
+    link: Callable[..., str],
 ) -> list[Card]:
     """
     Return the cards of ports that for_board() yields, in two queries at most.
 
-    `moved` says where the programs of ports that have gone listen now, by primary key.
+    `moved` says where the programs of ports that have gone listen now, by primary key; `link`
+    is the board's way to an address with something else chosen, as Selection.link().
     """
     ports = list(ports)
     past = strips(ports, now)
@@ -115,17 +116,20 @@ def cards(
         "show_host": show_host,
         "may_write": may_write,
         "browser": browser,
+        # A page has few owners and few words, each on many cards.
+        "of_owner": cache(lambda owner: link(owner=owner)),
+        "of_tag": cache(lambda word: link(tag=word)),
     }
-    return [
-        _card(port, strip=past[port.pk], moved=moved.get(port.pk), **of_all) for port in ports
-    ]
+    return [_card(port, strip=past[port.pk], moved=moved.get(port.pk), **of_all) for port in ports]
 
 
 def key(port: Port) -> str:
     return f"{port.host_id}/{port.protocol}/{port.port}"
 
 
-def _card(port, *, strip, moved, now, root, show_host, may_write, browser) -> Card:  # noqa: PLR0913  # all that a card is made of
+def _card(  # noqa: PLR0913  # all that a card is made of
+    port, *, strip, moved, now, root, show_host, may_write, browser, of_owner, of_tag
+) -> Card:
     note, title, hint = port.note, owners.title(port), owners.hint(port)
     is_inherited = note is not None and note.speaks_for_every_host
     process = port.process_name if port.process_name != title else ""
@@ -153,11 +157,9 @@ def _card(port, *, strip, moved, now, root, show_host, may_write, browser) -> Ca
         hint=hint if hint != title and not note else "",
         command=port.cmdline[:LONGEST],
         owner=note.owner if note else "",
-        owner_link=f"{root}?{urlencode({'owner': note.owner})}" if note and note.owner else "",
+        owner_link=of_owner(note.owner) if note and note.owner else "",
         type=TYPES.get(note.service_type, "") if note else "",
-        tags=tuple(
-            Tag(word, f"{root}?{urlencode({'tag': word})}") for word in (note.tags if note else ())
-        ),
+        tags=tuple(Tag(word, of_tag(word)) for word in (note.tags if note else ())),
         risk=note.risk_level if note else "",
         risk_label=RISKS[note.risk_level] if note else "",
         review=f"to be reviewed since {note.review_by:%Y-%m-%d}"
@@ -169,6 +171,8 @@ def _card(port, *, strip, moved, now, root, show_host, may_write, browser) -> Ca
         first_seen=ago(port.first_seen_at, now),
         address=opening.address(port, here=browser.host_id, site=browser.site),
         strip=strip,
-        move=Move(f"{moved.port}/{moved.protocol}", f"{key(moved)}@{note.version}") if moved else None,
+        move=Move(f"{moved.port}/{moved.protocol}", f"{key(moved)}@{note.version}")
+        if moved
+        else None,
         may_write=may_write,
     )

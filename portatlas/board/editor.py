@@ -4,7 +4,7 @@ from django import forms
 
 from notes.forms import NoteForm
 from notes.models import EVERY_HOST, PortNote
-from notes.services import INHERITED
+from notes.services import INHERITED, Key
 from portatlas.models import Port
 from portatlas.suggestions import Suggestion, suggest
 
@@ -32,26 +32,28 @@ class Editor(NoteForm):
     def __init__(self, data=None, *, host_id: str, suggestion: Suggestion | None = None, **kwargs):
         super().__init__(data, **kwargs)
         self.suggestion = suggestion
+        self.is_of_all = bool(self.instance.pk) and self.instance.speaks_for_every_host
         choices = [(host_id, host_id), (EVERY_HOST, "every host without a note of its own")]
-        is_of_all = self.instance.pk and self.instance.speaks_for_every_host
-        self.fields["host_id"].choices = choices[1:] if is_of_all else choices
+        self.fields["host_id"].choices = choices[1:] if self.is_of_all else choices
         self.fields["host_id"].help_text = ""
 
 
 def editor(
-    host_id: str, protocol: str, number: int, port: Port | None, note: PortNote | None, data=None
+    key: Key, port: Port | None, note: PortNote | None, data=None, *, is_own: bool
 ) -> Editor:
     """
     Return the form for the note about a port, which may never have been seen.
 
-    A note that speaks for every host, if it is not edited itself, lends its words to a new one.
+    `note` speaks for it now. If that one is for every host, and the port shall have its own, it
+    lends its words to a new one.
     """
-    if note is not None:
+    host_id, protocol, number = key
+    if note is not None and not (is_own and note.speaks_for_every_host):
         return Editor(data, host_id=host_id, instance=note)
     new = PortNote(host_id=host_id, protocol=protocol, port=number)
     initial, suggestion = {"host_id": host_id}, None
-    if port is not None and port.note is not None:
-        initial |= {name: getattr(port.note, name) for name in INHERITED}
+    if note is not None:
+        initial |= {name: getattr(note, name) for name in INHERITED}
     elif port is not None:
         suggestion = suggest(port)
         initial |= {

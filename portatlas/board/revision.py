@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from collector.models import Host, HostEvent, PortEvent
 from notes.models import PortNote
+from portatlas.board.selection import Selection
 from portatlas.board.triage import MAY_WRITE, is_fragment
 
 HEADER = "Last-Look"
@@ -39,12 +40,15 @@ def etag(request: HttpRequest) -> str | None:
             "last_look_at", *OF_HOST, _last(PortEvent), _last(HostEvent)
         )
     )
-    request.last_look = max((row[0] for row in rows), default=None)
+    host = Selection.of(request.GET).host
+    request.last_look = max((row[0] for row in rows if host in {"", row[1]}), default=None)
     if len(messages.get_messages(request)):
         return None
     last_note = PortNote.history.aggregate(Max("history_id"))
     minute = int(timezone.now().timestamp() // 60)
-    reader = request.user.pk, request.user.has_perms(MAY_WRITE), is_fragment(request)
+    # The forms of a page that somebody else, or he before he logged in anew, got are refused.
+    csrf = request.META.get("CSRF_COOKIE")
+    reader = request.user.pk, request.user.has_perms(MAY_WRITE), csrf, is_fragment(request)
     told = repr((request.get_full_path(), [row[1:] for row in rows], last_note, minute, reader))
     return f'"{blake2b(told.encode(), digest_size=12).hexdigest()}"'
 

@@ -1,28 +1,36 @@
 """What people decide on the board: they judge ports, write notes and move them."""
 
 import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST, require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from collector import asking
 from collector.sweep import HOST_ID
 from notes import services
 from notes.forms import AnnotateForm
-from notes.models import PortNote
+from notes.models import EVERY_HOST, PortNote
 from portatlas.board.editor import editor
 from portatlas.models import KEY, SEE_PORTS, Port
 
 RISKS = PortNote.RiskLevel
 MAY_WRITE = (*SEE_PORTS, "notes.add_portnote", "notes.change_portnote")
 PATIENCE = 10  # seconds in which a look that was asked for should be there
-NAMED = re.compile(rf"(?P<host>{HOST_ID})/(?P<protocol>tcp|udp)/(?P<port>[0-9]{{1,5}})(?:@(?P<seen>[0-9]{{1,9}}))?")
+MOST_NAMES = 5  # of ports in one message
+NAMED = re.compile(
+    rf"(?P<host>{HOST_ID})/(?P<protocol>tcp|udp)/(?P<port>[0-9]{{1,5}})(?:@(?P<seen>[0-9]{{1,9}}))?"
+)
+NONE_CHOSEN = "No port was chosen: tick the cards first."
+NONE_SEEN = "Nothing was done: no such port was ever seen."
 
 may_write = permission_required(MAY_WRITE, raise_exception=True)
 
@@ -46,46 +54,54 @@ def judge(request: HttpRequest) -> HttpResponse:
         return _answer(request, "Choose trusted, expected or suspicious.", is_bad=True)
     keys = _known(seen)
     if not keys:
-        return _answer(request, "No port was chosen: tick the cards first.", is_bad=True)
+        return _answer(request, NONE_SEEN if seen else NONE_CHOSEN, is_bad=True)
     written = services.annotate(
         keys, {"risk_level": risk}, by=request.user, at=timezone.now(), seen=seen
     )
-    return _told(request, keys, written, risk)
+    return _told(request, seen, keys, written, risk)
 
 
 @require_POST
 @may_write
 def annotate(request: HttpRequest) -> HttpResponse:
-    """Write the same into the notes of the ports that were picked, through a page that asks what."""
+    """Write the same into the notes of the picked ports, through a page that asks what."""
     seen = dict(filter(None, map(_named, request.POST.getlist("port"))))
     keys = _known(seen)
     if not keys:
-        return _answer(request, "No port was chosen: tick the cards first.", is_bad=True)
+        return _answer(request, NONE_SEEN if seen else NONE_CHOSEN, is_bad=True)
     form = AnnotateForm(request.POST if "said" in request.POST else None)
     if form.is_valid():
-        written = services.annotate(
-            keys,
-            form.changes,
-            by=request.user,
-            at=timezone.now(),
-            add_tags=form.cleaned_data["add_tags"],
-            seen=seen,
-        )
-        return _told(request, keys, written, "annotated")
-    context = {"form": form, "keys": keys, "named": request.POST.getlist("port"), "next": _next(request)}
+        try:
+            written = services.annotate(
+                keys,
+                form.changes,
+                by=request.user,
+                at=timezone.now(),
+                add_tags=form.cleaned_data["add_tags"],
+                seen=seen,
+            )
+        except ValidationError as exc:
+            form.add_error("add_tags", exc)
+        else:
+            return _told(request, seen, keys, written, "annotated")
+    named = request.POST.getlist("port")
+    context = {"form": form, "keys": keys, "named": named, "next": _next(request)}
     return render(request, "board/annotate.html", context, status=422 if form.is_bound else 200)
 
 
 @require_http_methods(["GET", "POST"])
 @may_write
 def note(request: HttpRequest, host_id: str, protocol: str, number: str) -> HttpResponse:
-    """Write the note about a port, in place or on a page of its own; `?own=1` for its host."""
+    """
+    Write the note about a port, in place or on a page of its own.
+
+    Where the note for every host speaks, that one is written; with `?own=1` one for this host.
+    """
     key = _key(host_id, protocol, number)
     port = Port.objects.for_board(timezone.now()).filter(**dict(zip(KEY, key, strict=True))).first()
-    found = port.note if port else _of_key(key)
-    if found and found.speaks_for_every_host and request.GET.get("own") == "1":
-        found = None
-    form = editor(*key, port, found, request.POST if request.method == "POST" else None)
+    is_own = request.GET.get("own") == "1"
+    data = request.POST if request.method == "POST" else None
+    form = editor(key, port, port.note if port else _about(key), data, is_own=is_own)
     status = 200
     if form.is_bound:
         if form.is_valid():
@@ -101,7 +117,7 @@ def note(request: HttpRequest, host_id: str, protocol: str, number: str) -> Http
         "form": form,
         "port": port,
         "key": key,
-        "inherited": found if found and found.speaks_for_every_host else None,
+        "is_own": is_own,
         "next": _next(request),
     }
     return render(request, template, context, status=status)
@@ -135,29 +151,49 @@ def look(request: HttpRequest) -> HttpResponse:
 
 
 def _told(
-    request: HttpRequest, keys: list[services.Key], written: services.Written, what: str
+    request: HttpRequest,
+    asked: Mapping[services.Key, int],
+    keys: list[services.Key],
+    written: services.Written,
+    what: str,
 ) -> HttpResponse:
-    """Say how many ports are what now, or whose notes somebody else changed meanwhile."""
-    if written.refused:
-        names = ", ".join(f"{port}/{protocol} on {host}" for host, protocol, port in written.refused)
-        text = f"Somebody else changed the notes of {names} meanwhile: look at them again."
-        return _answer(request, text, is_bad=True)
-    if len(keys) == 1:
-        host, protocol, port = keys[0]
-        return _answer(request, f"{port}/{protocol} on {host} is {what}.")
-    return _answer(request, f"{len(keys)} ports are {what}.")
+    """Say how many ports are what now, whose notes somebody else changed, and what was left."""
+    done = [_called(key) for key in keys if key not in written.refused]
+    refused = [_called(key) for key in written.refused]
+    left = len(asked) - len(keys)
+    said = []
+    if done:
+        said.append(f"{done[0]} is {what}." if len(done) == 1 else f"{len(done)} ports are {what}.")
+    if refused:
+        more = len(refused) - MOST_NAMES
+        names = ", ".join(refused[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        said.append(f"Somebody else changed the notes of {names} meanwhile: look at them again.")
+    if left:
+        said.append(f"{left} left alone: never seen, or more than {services.MOST} at once.")
+    return _answer(request, " ".join(said), is_bad=bool(refused or left))
+
+
+def _called(key: services.Key) -> str:
+    host, protocol, port = key
+    return f"{port}/{protocol} on {host}"
 
 
 def _answer(request: HttpRequest, text: str, *, is_bad: bool = False) -> HttpResponse:
     """Say what was done, and go back to where it was asked."""
     (messages.error if is_bad else messages.success)(request, text)
-    return HttpResponse(status=204) if is_fragment(request) else redirect(_next(request))
+    if is_fragment(request):
+        return HttpResponse(status=204)
+    # Not redirect(), which takes a word for the name of a view.
+    return HttpResponseRedirect(_next(request))
 
 
 def _next(request: HttpRequest) -> str:
     """Return the page to go back to, the one before unless it says which: one of ours."""
-    said = request.POST.get("next") or request.GET.get("next")
-    asked = said or request.headers.get("Referer", "")
+    asked = request.POST.get("next") or request.GET.get("next")
+    if not asked:
+        before = request.headers.get("Referer", "")
+        came_in = urlsplit(before).path == resolve_url(settings.LOGIN_URL)
+        asked = "" if came_in else before
     hosts, is_safe = {request.get_host()}, request.is_secure()
     return asked if url_has_allowed_host_and_scheme(asked, hosts, is_safe) else resolve_url("board")
 
@@ -186,3 +222,10 @@ def _known(keys) -> list[services.Key]:
 
 def _of_key(key: services.Key) -> PortNote | None:
     return PortNote.objects.filter(**dict(zip(KEY, key, strict=True))).first()
+
+
+def _about(key: services.Key) -> PortNote | None:
+    """Return the note that speaks for a port: its own, else that for every host."""
+    host_id, protocol, port = key
+    notes = PortNote.objects.filter(host_id__in=(host_id, EVERY_HOST), protocol=protocol, port=port)
+    return min(notes, key=lambda note: note.speaks_for_every_host, default=None)

@@ -11,7 +11,6 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition
 from django.views.decorators.vary import vary_on_headers
 
-from notes.models import PortNote
 from portatlas import moves
 from portatlas.board import revision
 from portatlas.board.browser import browser_of
@@ -69,7 +68,9 @@ def board(request: HttpRequest) -> HttpResponse:
         may_write=may_write,
         browser=browser_of(request),
         moved=_moved(rows),
+        link=selection.link,
     )
+    never_seen = _never_seen(selection)
     last_look = max((host.last_look_at for host in shown), default=None)
     troubled = [view for view in views if view.problems or view.news]
     context = {
@@ -83,16 +84,16 @@ def board(request: HttpRequest) -> HttpResponse:
         "more_trouble": len(troubled) - MOST_TROUBLE,
         "last_look": last_look,
         "last_look_words": last_look and ago(last_look, now),
-        "steps": first_steps(bool(hosts)),
+        "steps": first_steps(bool(hosts)) if may_write else [],
         "all_hosts_link": selection.link(host=""),
         "no_owner_link": selection.link(owner=""),
         "no_tag_link": selection.link(tag=""),
         "host_chips": host_chips(hosts, everything, selection, now),
         "state_chips": state_chips(found, selection),
         "group_chips": group_chips(selection),
-        "clients": visible.clients,
+        "clients": found.clients,
         "clients_link": selection.link(clients="" if with_clients else "1"),
-        "to_review": PortNote.objects.filter(review_by__lt=now.date()).count(),
+        "to_review": chosen.total if selection.stale else ports.stale(now.date()).count(),
         "stale_link": selection.link(stale="" if selection.stale else "1"),
         "groups": grouped(drawn, rows, ports, selection, chosen),
         "total": chosen.total,
@@ -100,7 +101,8 @@ def board(request: HttpRequest) -> HttpResponse:
         "pages": pages,
         "previous_link": selection.link(page=number - 1) if number > 1 else "",
         "next_link": selection.link(page=number + 1) if number < pages else "",
-        "never_seen": _never_seen(selection),
+        "never_seen": never_seen[:LANE],
+        "is_lane_cut": len(never_seen) > LANE,
         "may_write": may_write,
     }
     template = "board/_board.html" if is_fragment(request) else "board/board.html"
@@ -125,9 +127,15 @@ def _moved(rows: Sequence[Port]) -> dict[int, Port]:
     return moves.moved_to(own, moves.candidates(own)) if own else {}
 
 
-def _never_seen(selection: Selection):
-    """Return the notes of ports that were never seen, where nothing is left out of the board."""
+def _never_seen(selection: Selection) -> list[Memory]:
+    """
+    Return the notes of ports that were never seen, where nothing is left out of the board.
+
+    One more than the lane has room for, if there are more.
+    """
     if selection.is_narrowed or selection.state or selection.page > 1:
-        return ()
+        return []
     notes = Memory.objects.never_seen()
-    return notes.filter(host_id=selection.host)[:LANE] if selection.host else notes[:LANE]
+    if selection.host:
+        notes = notes.filter(host_id=selection.host)
+    return list(notes[: LANE + 1])
