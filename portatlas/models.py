@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.core.validators import RegexValidator
 from django.db import models
 
 from collector.models import PortRuntime
@@ -165,3 +166,31 @@ class Standing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.port}/{self.protocol} on {self.host_id}: {self.rank}"
+
+
+class SavedView(models.Model):
+    """
+    A triage view of the list of ports, kept as a link.
+
+    Its `query` is only ever put behind the address of that list, so it leads nowhere else.
+    """
+
+    title = models.CharField(max_length=60, unique=True)
+    query = models.CharField(
+        max_length=500,
+        blank=True,
+        validators=[
+            RegexValidator(
+                r"^\??[A-Za-z0-9_.~%+*=&,:@-]*\Z",
+                "Only what stands behind the question mark in the address of the list.",
+            )
+        ],
+        help_text="What stands behind the question mark in the address of the list of ports.",
+    )
+    position = models.PositiveSmallIntegerField(default=100, help_text="The lowest stands first.")
+
+    class Meta:
+        ordering = ["position", "title"]
+
+    def __str__(self) -> str:
+        return self.title

@@ -1,0 +1,25 @@
+"""The first page of the admin: what listens, in one sentence, and the saved views."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from collector.models import Host
+from portatlas.board.triage import MAY_WRITE
+from portatlas.board.words import Summary
+from portatlas.models import SEE_PORTS, SavedView
+from portatlas.tally import tally
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    """Show Django's own index below the sentence, to whom may see ports."""
+    extra = {}
+    if request.user.has_perms(SEE_PORTS):
+        hosts = list(Host.objects.all())
+        extra = {
+            "summary": Summary.of(tally(timezone.now(), hosts).counts()),
+            "is_empty": not hosts,
+            "views": SavedView.objects.all(),
+            "may_look": request.user.has_perms(MAY_WRITE),
+        }
+    return admin.site.index(request, extra)
