@@ -21,7 +21,7 @@ Type, Cause = PortEvent.Type, PortEvent.Cause
 
 CAUSES = {
     Cause.OBSERVED: "",
-    Cause.FIRST_SWEEP: "found by the first look at its host",
+    Cause.FIRST_SWEEP: "",  # its section says so
     Cause.GAP: "seen after a gap, so it may have happened earlier",
     Cause.BOOT: "at a reboot",
 }
