@@ -66,7 +66,10 @@ class PortNote(models.Model):
         "host", max_length=64, validators=[host_name], help_text="* for every host."
     )
     protocol = models.CharField(max_length=3, choices=Protocol, default=Protocol.TCP)
-    port = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(65535)])
+    port = models.PositiveIntegerField(
+        db_index=True,  # its history, which has no natural key, is asked by it
+        validators=[MinValueValidator(1), MaxValueValidator(65535)],
+    )
 
     title = models.CharField(
         max_length=200, blank=True, help_text="What it is. Empty: what is seen there names it."

@@ -8,6 +8,29 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+FIELDS = (
+    'id', 'host_id', 'protocol', 'port', 'title', 'description', 'owner', 'service_type',
+    'risk_level', 'tags', 'expected_scope', 'review_by',
+)
+
+
+def first_versions(apps, schema_editor):
+    """Begin the history of the notes that are there already with what they say now."""
+    Note, Version = apps.get_model('notes', 'PortNote'), apps.get_model('notes', 'HistoricalPortNote')
+    Version.objects.bulk_create(
+        (
+            Version(
+                history_date=note.updated_at,
+                history_type='+',
+                history_user_id=note.updated_by_id,
+                **{name: getattr(note, name) for name in FIELDS},
+            )
+            for note in Note.objects.iterator()
+        ),
+        batch_size=500,
+    )
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -22,7 +45,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('host_id', models.CharField(help_text='* for every host.', max_length=64, validators=[django.core.validators.RegexValidator('^([A-Za-z0-9][A-Za-z0-9._:-]*|\\*)\\Z', "A host's name has letters, digits and . _ : - and begins with a letter or a digit; * stands for every host.")], verbose_name='host')),
                 ('protocol', models.CharField(choices=[('tcp', 'tcp'), ('udp', 'udp')], default='tcp', max_length=3)),
-                ('port', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
+                ('port', models.PositiveIntegerField(db_index=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
                 ('title', models.CharField(blank=True, help_text='What it is. Empty: what is seen there names it.', max_length=200)),
                 ('description', models.TextField(blank=True, help_text='Markdown: what one has to know of it.')),
                 ('owner', models.CharField(blank=True, help_text='Who to ask about it.', max_length=100)),
@@ -68,6 +91,11 @@ class Migration(migrations.Migration):
             name='title',
             field=models.CharField(blank=True, help_text='What it is. Empty: what is seen there names it.', max_length=200),
         ),
+        migrations.AlterField(
+            model_name='portnote',
+            name='port',
+            field=models.PositiveIntegerField(db_index=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)]),
+        ),
         migrations.AddIndex(
             model_name='portnote',
             index=models.Index(condition=models.Q(('review_by__isnull', False)), fields=['review_by'], name='notes_note_to_review'),
@@ -81,4 +109,5 @@ class Migration(migrations.Migration):
             name='history_user',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
+        migrations.RunPython(first_versions, migrations.RunPython.noop),
     ]
