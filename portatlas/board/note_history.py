@@ -86,9 +86,12 @@ def history(key: Key, note: PortNote | None) -> History:
     of_keys = Q(pk__in=[])
     for each in keys:
         of_keys |= Q(**dict(zip(KEY, each, strict=True)))
-    ids = Q(id__in=records.filter(of_keys).values("id")) | Q(id=note.pk if note else None)
+    if note:
+        of_keys |= Q(id=note.pk)
     rows = list(
-        records.filter(ids).select_related("history_user").order_by("-history_id")[: VERSIONS + 1]
+        records.filter(id__in=records.filter(of_keys).values("id"))
+        .select_related("history_user")
+        .order_by("-history_id")[: VERSIONS + 1]
     )
     is_cut = len(rows) > VERSIONS
     versions = list(_versions(rows[:VERSIONS], keys, key, note))[::-1]
