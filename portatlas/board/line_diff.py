@@ -36,9 +36,11 @@ def _changed(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
     start = _same(old, new)
     end = _same(old[start:][::-1], new[start:][::-1])
     old, new = old[start : len(old) - end], new[start : len(new) - end]
-    blocks = [("replace", 0, len(old), 0, len(new))]
-    if len(old) * len(new) <= MOST_PAIRS:
-        blocks = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    if len(old) * len(new) > MOST_PAIRS:
+        yield from (("-", line) for line in old)
+        yield from (("+", line) for line in new)
+        return
+    blocks = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     for tag, old_start, old_end, new_start, new_end in blocks:
         if tag != "equal":
             yield from (("-", line) for line in old[old_start:old_end])
