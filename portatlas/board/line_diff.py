@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-MOST_PAIRS = 20_000  # of lines that are held against each other; beyond, all are said anew
+MOST_PAIRS = 2_500  # of lines that are held against each other; beyond, all are said anew
 MOST_LINES = 60  # that are shown
 WIDEST = 400  # characters of a line
 
