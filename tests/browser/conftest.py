@@ -1,0 +1,159 @@
+"""
+A real browser on a real server: Debian's Chromium, driven by playwright, and nothing beyond this
+machine.
+
+The tests of this folder come last in a process: what playwright and the server's threads need of
+it then surrounds no other test.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from django.conf import settings as configured
+from django.db import connection
+from django.test import Client
+
+from tests.browser.checks import HEIGHT, WIDE
+from tests.browser.fleet import Fleet
+from tests.browser.watch import Watch
+from tests.tools import require
+
+HERE = Path(__file__).parent
+
+ARGUMENTS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",  # /dev/shm is 64 MB in a container
+    "--no-first-run",
+    # Playwright sees what pages ask for; this also stops what Chromium asks for by itself.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: HERE in item.path.parents)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    return require("chromium")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(chromium, browser_type_launch_args):
+    arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    return browser_type_launch_args | {"executable_path": chromium, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def database_for_threads(chromium, django_db_setup, django_db_blocker, tmp_path_factory):
+    """
+    A database that each thread of the server opens for itself, as in use.
+
+    SQLite in memory is one connection for all threads: two requests at once are in each other's
+    transactions. Yields what migrations wrote, serialized.
+    """
+    written = connection._test_serialized_contents
+    if connection.vendor != "sqlite":
+        yield written
+        return
+    with django_db_blocker.unblock():
+        file = tmp_path_factory.mktemp("browser") / "db.sqlite3"
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM INTO %s", [str(file)])
+        in_memory, connection.connection = connection.connection, None
+        name, connection.settings_dict["NAME"] = connection.settings_dict["NAME"], file
+    yield written
+    connection.settings_dict["NAME"] = name
+    connection.connection = in_memory
+
+
+@pytest.fixture(scope="session")
+def playwright(database_for_threads, live_server, playwright):
+    """
+    Playwright, beside which Django may be used.
+
+    Its event loop counts as running in this thread as long as it lives. So Django would take all
+    that a test does for asynchronous code, and gives it a connection other than the one before.
+    """
+    connection._test_serialized_contents = database_for_threads
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield playwright
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def live_server(database_for_threads, live_server):
+    return live_server
+
+
+@pytest.fixture(scope="session")
+def base_url(live_server):
+    return live_server.url
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args):
+    return browser_context_args | {"viewport": {"width": WIDE, "height": HEIGHT}}
+
+
+@pytest.fixture(autouse=True)
+def _what_migrations_wrote(django_db_serialized_rollback):
+    """The groups and the schedule, which the end of each of these tests throws away."""
+
+
+@pytest.fixture
+def complaints():
+    """What the browser complained of. A test that means to see a complaint takes it out."""
+    complaints = []
+    yield complaints
+    assert complaints == [], "\n".join(complaints)
+
+
+@pytest.fixture
+def new_context(live_server, complaints, new_context):
+    """Return a function that opens a window of its own, watched until its last answer is there."""
+    watches = []
+
+    def watched(**options):
+        context = new_context(**options)
+        watches.append(Watch(context, live_server.url, complaints))
+        return context
+
+    yield watched
+    for watch in watches:
+        watch.finish()
+
+
+@pytest.fixture
+def page_as(live_server, new_context):
+    """Return a function that opens a page for a user who has logged in."""
+
+    def page_as(user, **options):
+        client = Client()
+        client.force_login(user)
+        name = configured.SESSION_COOKIE_NAME
+        context = new_context(**options)
+        context.add_cookies(
+            [{"name": name, "value": client.cookies[name].value, "url": live_server.url}]
+        )
+        return context.new_page()
+
+    return page_as
+
+
+@pytest.fixture
+def signed_in(page_as, admin_user):
+    """A page of the administrator."""
+    return page_as(admin_user)
+
+
+@pytest.fixture
+def fleet(add_host, open_port, write_note):
+    return Fleet(add_host, open_port, write_note)

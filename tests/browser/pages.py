@@ -1,0 +1,41 @@
+"""
+The pages of ours that a browser looks at: one line each.
+
+A line is a name, an address, and the method of Fleet that records what the page shows.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.browser.fleet import Fleet
+
+
+class OurPage(NamedTuple):
+    name: str
+    path: str
+    record: Callable[[Fleet], object]
+
+
+PAGES = [
+    OurPage("empty board", "/", Fleet.nothing),
+    OurPage("board of a quiet host", "/", Fleet.quiet_host),
+    OurPage("board of one port", "/", Fleet.one_port),
+    OurPage("board of 30 ports", "/", Fleet.thirty_ports),
+    OurPage("board of 3 hosts", "/", Fleet.three_hosts),
+    OurPage("board of one of 3 hosts", "/?host=silent", Fleet.three_hosts),
+    OurPage("board of one state", "/?state=healthy", Fleet.thirty_ports),
+    OurPage("board that finds nothing", "/?q=nothing", Fleet.thirty_ports),
+    OurPage("port", "/ports/atlas/tcp/443/", Fleet.storied_port),
+    OurPage("port without a note", "/ports/atlas/tcp/22/", Fleet.one_port),
+    OurPage("port of hostile names", "/ports/atlas/tcp/2001/", Fleet.thirty_ports),
+    OurPage("port never seen", "/ports/atlas/tcp/9000/", Fleet.thirty_ports),
+    OurPage("note", "/ports/atlas/tcp/443/note/", Fleet.storied_port),
+    OurPage("first note", "/ports/atlas/tcp/22/note/", Fleet.one_port),
+    OurPage("no hosts", "/hosts/", Fleet.nothing),
+    OurPage("hosts", "/hosts/", Fleet.three_hosts),
+    OurPage("host", "/hosts/atlas/", Fleet.storied_port),
+    OurPage("silent host", "/hosts/silent/", Fleet.three_hosts),
+    OurPage("no changes", "/changes/", Fleet.nothing),
+    OurPage("changes", "/changes/", Fleet.storied_port),
+    OurPage("difference of two hosts", "/changes/?host=atlas&with=silent", Fleet.three_hosts),
+]

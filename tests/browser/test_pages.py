@@ -1,0 +1,53 @@
+"""Every page of ours, in the light and in the dark, on a desk and on a phone."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.checks import NARROW, WIDE, axe_in_schemes, overflow, set_width
+from tests.browser.pages import PAGES
+
+NOT_FOUND = "error: Failed to load resource: the server responded with a status of 404 (Not Found)"
+
+
+def wrong_with(page):
+    found = []
+    for width in (WIDE, NARROW):
+        set_width(page, width)
+        found += [f"{width} px: {finding}" for finding in overflow(page) + axe_in_schemes(page)]
+    return found
+
+
+def log_in(page, password):
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+@pytest.mark.parametrize("listed", PAGES, ids=lambda listed: listed.name)
+def test_everybody_can_use_the_page(listed, fleet, signed_in):
+    listed.record(fleet)
+
+    signed_in.goto(listed.path)
+
+    found = wrong_with(signed_in)
+    assert found == [], "\n".join(found)
+
+
+def test_everybody_can_log_in(page, admin_user):
+    page.goto("/")
+    found = wrong_with(page)
+    log_in(page, "wrong")
+    expect(page.get_by_role("alert")).to_be_visible()
+    found += wrong_with(page)
+    log_in(page, "password")
+    expect(page.get_by_role("button", name="Log out admin")).to_be_visible()
+
+    assert found == [], "\n".join(found)
+
+
+def test_everybody_can_use_a_page_that_is_not_there(signed_in, complaints):
+    signed_in.goto("/nowhere/")
+
+    found = wrong_with(signed_in)
+    assert found == [], "\n".join(found)
+    assert complaints.pop() == f"{NOT_FOUND} {signed_in.url}"
