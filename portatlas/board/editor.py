@@ -33,9 +33,11 @@ class Editor(NoteForm):
         super().__init__(data, **kwargs)
         self.suggestion = suggestion
         self.is_of_all = bool(self.instance.pk) and self.instance.speaks_for_every_host
-        choices = [(host_id, host_id), (EVERY_HOST, "every host without a note of its own")]
-        self.fields["host_id"].choices = choices[1:] if self.is_of_all else choices
+        hosts = [] if self.is_of_all or host_id == EVERY_HOST else [(host_id, host_id)]
+        of_all = (EVERY_HOST, "every host without a note of its own")
+        self.fields["host_id"].choices = [*hosts, of_all]
         self.fields["host_id"].help_text = ""
+        self.where = "every host" if host_id == EVERY_HOST else host_id
 
 
 def editor(
@@ -48,7 +50,7 @@ def editor(
     lends its words to a new one.
     """
     host_id, protocol, number = key
-    if note is not None and not (is_own and note.speaks_for_every_host):
+    if note is not None and (note.host_id == host_id or not is_own):
         return Editor(data, host_id=host_id, instance=note)
     new = PortNote(host_id=host_id, protocol=protocol, port=number)
     initial, suggestion = {"host_id": host_id}, None

@@ -39,7 +39,14 @@ class InlineFinder(HTMLParser):
 PAGES = [
     "/",
     "/?state=gone&q=nothing",
+    "/?group=owner",
     "/ports/atlas/tcp/80/",
+    "/ports/atlas/tcp/80/note/",
+    "/ports/atlas/tcp/81/note/?own=1",
+    "/hosts/",
+    "/hosts/atlas/",
+    "/changes/",
+    "/changes/?host=atlas&with=beta",
     "/nowhere/",
     "/admin/",
     "/admin/portatlas/port/",
@@ -60,11 +67,17 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_the_policy_is_strict_and_the_page_keeps_it(page, admin_client, open_port):
+@pytest.mark.parametrize("address", PAGES)
+def test_the_policy_is_strict_and_the_page_keeps_it(
+    address, admin_client, open_port, write_note, add_host
+):
     open_port(80)
+    open_port(81, gone=True)
+    add_host("beta")
+    write_note(81, tags=["web"], owner="alice")
+    write_note(9000)
 
-    response = admin_client.get(page)
+    response = admin_client.get(address)
     finder = InlineFinder()
     finder.feed(response.text)
 
@@ -74,17 +87,27 @@ def test_the_policy_is_strict_and_the_page_keeps_it(page, admin_client, open_por
 def test_the_detail_pages_of_the_admin_keep_it_too(admin_client, open_port, write_note):
     port, note = open_port(80), write_note(80)
 
-    for page in (
+    for address in (
         reverse("admin:portatlas_port_change", args=[port.pk]),
         reverse("admin:collector_host_change", args=["atlas"]),
         reverse("admin:notes_portnote_change", args=[note.pk]),
         reverse("admin:notes_portnote_history", args=[note.pk]),
         reverse("admin:notes_portnote_delete", args=[note.pk]),
     ):
-        response = admin_client.get(page)
+        response = admin_client.get(address)
         finder = InlineFinder()
         finder.feed(response.text)
         assert (response.status_code, finder.found) == (200, [])
+
+
+def test_the_page_that_annotates_keeps_it(admin_client, open_port):
+    open_port(80)
+
+    response = admin_client.post("/annotate/", {"port": "atlas/tcp/80@0"})
+    finder = InlineFinder()
+    finder.feed(response.text)
+
+    assert (response.status_code, finder.found) == (200, [])
 
 
 def test_the_login_page_keeps_it(client, db):

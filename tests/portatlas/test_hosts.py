@@ -8,7 +8,7 @@ from django.utils import timezone
 from collector.models import Coverage, HostEvent
 from collector.services import reconcile
 from collector.sweep import Endpoint, Listener, Owner, OwnerState, Protocol, Scope, Sweep, Verdict
-from portatlas.board.hosts import host_views
+from portatlas.board.hosts import all_hosts, host_views
 from tests.conftest import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -18,13 +18,18 @@ WATCHED = NOON - 4 * MINUTE
 @pytest.fixture
 def booting(add_host):
     """A host that was first seen again four minutes before noon, five after it booted."""
-    host = add_host(unsettled="boot", watched_since=WATCHED, booted_at=NOON - 5 * MINUTE)
+    host = add_host(
+        unsettled="boot",
+        watched_since=WATCHED,
+        watched_until=NOON,
+        booted_at=NOON - 5 * MINUTE,
+    )
     HostEvent.objects.create(host=host, event_type="rebooted", timestamp=WATCHED)
     return host
 
 
 def news(now=NOON):
-    return [line for host in host_views(now) for line in host.news]
+    return [line for host in host_views(all_hosts(), now) for line in host.news]
 
 
 def test_a_reboot_tells_what_has_not_come_back_yet(booting, open_port):
@@ -55,7 +60,7 @@ def test_a_card_says_that_its_port_has_not_come_back(booting, open_port, admin_c
 
     text = admin_client.get("/").text
 
-    assert "not back since the reboot" in text
+    assert "Not back since the reboot" in text
     assert "restart it" not in text
 
 

@@ -10,22 +10,35 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from collector.models import Coverage, HostEvent, PortEvent
+from tests.conftest import NOON
 
 PAGES = [
-    # Session, user, and then: events of hosts, hosts, counts, clients, number of cards, cards,
-    # never seen.
-    ("/", 9),
-    # ... two counts, but no notes of ports never seen.
-    ("/?q=Reason&host=atlas&clients=1&state=known", 9),
-    # Session, user, port, its events, those of its host, siblings.
-    ("/ports/atlas/tcp/1000/", 6),
+    # Session, user; what the ETag is made of: hosts with the last events, last change of a note;
+    # then hosts, their events, two counts, what is stale, cards, two of their past, notes of ports
+    # never seen, first steps.
+    ("/", 14),
+    # ... a count of what is found, no notes of ports never seen.
+    ("/?q=Reason&host=atlas&clients=1&state=known", 14),
+    # ... what is stale is what is found already.
+    ("/?stale=1", 13),
+    # ... and how many there are of each group.
+    ("/?group=owner", 15),
+    ("/?group=type", 15),
+    # ... which the counts tell of these.
+    ("/?group=host", 14),
+    ("/?group=state", 14),
+    # Session, user, port; owners and tags that notes have.
+    ("/ports/atlas/tcp/1000/note/", 5),
+    ("/ports/atlas/tcp/1000/note/?own=1", 5),
+    # ... which was never seen: its note.
+    ("/ports/atlas/tcp/1/note/", 6),
     ("/admin/", 3),
     # Session, user, count, rows, and then the values of the filters: hosts, owners.
     ("/admin/portatlas/port/", 6),
     ("/admin/portatlas/port/{port}/change/", 5),
-    # ... and a second count, of all; a page of the admin asks for its content type.
-    ("/admin/notes/portnote/", 7),
-    ("/admin/notes/portnote/{note}/change/", 4),
+    # ... a page of the admin asks for its content type.
+    ("/admin/notes/portnote/", 6),
+    ("/admin/notes/portnote/{note}/change/", 6),
     # ... the filter's hosts, and the first, last and single days of the date hierarchy.
     ("/admin/collector/portevent/", 7),
     ("/admin/collector/portevent/{event}/change/", 5),
@@ -44,15 +57,15 @@ PAGES = [
 
 
 @pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize(("page", "queries"), PAGES)
+@pytest.mark.parametrize(("address", "queries"), PAGES)
 def test_query_count_does_not_grow(
-    page, queries, count, admin_client, open_port, write_note, django_assert_num_queries
+    address, queries, count, admin_client, open_port, write_note, django_assert_num_queries
 ):
     for number in range(1000, 1000 + count):
         port = open_port(number)
         open_port(number, protocol="udp")
         open_port(number, host_id=f"other-{number}")
-        note = write_note(number)
+        note = write_note(number, owner=f"owner-{number}", tags=["web"], review_by=NOON.date())
         write_note(number + 100, title="Never seen")
         event = PortEvent.objects.create(
             port_runtime=port, event_type="alive", timestamp=timezone.now()
@@ -64,7 +77,7 @@ def test_query_count_does_not_grow(
             host=port.host, event_type="rebooted", timestamp=timezone.now()
         )
     ContentType.objects.clear_cache()  # the admin asks for one, once in a process
-    page = page.format(
+    address = address.format(
         port=port.pk,
         note=note.pk,
         event=event.pk,
@@ -73,53 +86,63 @@ def test_query_count_does_not_grow(
     )
 
     with django_assert_num_queries(queries):
-        response = admin_client.get(page)
+        response = admin_client.get(address)
 
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("page", ["/", "/ports/atlas/tcp/80/", "/admin/", "/admin/portatlas/port/"])
-def test_every_page_asks_for_a_login(page, client, open_port):
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/ports/atlas/tcp/80/",
+        "/ports/atlas/tcp/80/note/",
+        "/hosts/",
+        "/hosts/atlas/",
+        "/changes/",
+        "/admin/",
+        "/admin/portatlas/port/",
+    ],
+)
+def test_every_page_asks_for_a_login(address, client, open_port):
     open_port(80)
 
-    response = client.get(page)
+    response = client.get(address)
 
     assert response.status_code == 302
     assert "/login/?next=" in response["Location"]
 
 
-@pytest.mark.parametrize("page", ["/api/v1/ports/", "/api/v1/notes/", "/readyz"])
-def test_every_endpoint_asks_for_a_login(page, client, db):
-    assert client.get(page).status_code == 401
+@pytest.mark.parametrize("address", ["/api/v1/ports/", "/api/v1/notes/", "/readyz"])
+def test_every_endpoint_asks_for_a_login(address, client, db):
+    assert client.get(address).status_code == 401
 
 
-@pytest.mark.parametrize("page", ["/", "/ports/atlas/tcp/80/", "/api/v1/ports/", "/api/v1/notes/"])
-def test_a_user_without_permissions_sees_nothing(page, client, django_user_model, open_port):
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/ports/atlas/tcp/80/",
+        "/ports/atlas/tcp/80/note/",
+        "/hosts/",
+        "/hosts/atlas/",
+        "/changes/",
+        "/api/v1/ports/",
+        "/api/v1/notes/",
+    ],
+)
+def test_a_user_without_permissions_sees_nothing(address, client, django_user_model, open_port):
     open_port(80)
     client.force_login(django_user_model.objects.create_user("guest"))
 
-    response = client.get(page)
+    response = client.get(address)
 
     assert response.status_code == 403
     assert "sshd" not in response.text
 
 
-def test_a_viewer_sees_the_board_but_no_way_to_write(client, django_user_model, open_port):
-    viewer = django_user_model.objects.create_user("viewer")
-    viewer.user_permissions.set(
-        Permission.objects.filter(codename__in=["view_port", "view_portnote"])
-    )
-    client.force_login(viewer)
-    open_port(80)
-
-    response = client.get("/")
-
-    assert "sshd" in response.text
-    assert "Write a note" not in response.text
-
-
 def shown(response):
-    return [port.port for port in response.context["page"].object_list]
+    return [card.number for group in response.context["groups"] for card in group.cards]
 
 
 def test_the_board_shows_only_the_chosen_state(admin_client, open_port, write_note):
@@ -138,7 +161,7 @@ def test_chips_count_what_the_search_finds(admin_client, open_port, write_note):
 
     response = admin_client.get("/", {"q": "nginx"})
 
-    counts = {chip["value"]: chip["count"] for chip in response.context["chips"]}
+    counts = {chip.value: chip.count for chip in response.context["state_chips"]}
     assert counts == {
         "": 2,
         "suspicious": 0,
@@ -233,7 +256,7 @@ def test_the_admin_shows_no_notes_to_whom_the_board_does_not(
 
 
 def test_an_empty_board_says_what_happens_next(admin_client):
-    assert "No look has been taken yet." in admin_client.get("/").text
+    assert "No look has been taken yet" in admin_client.get("/").text
 
 
 def test_a_note_about_a_port_never_seen_is_shown(admin_client, write_note):
@@ -242,25 +265,29 @@ def test_a_note_about_a_port_never_seen_is_shown(admin_client, write_note):
     assert "Backup target" in admin_client.get("/").text
 
 
-def test_a_card_leads_to_a_note_with_the_key_filled_in(admin_client, open_port):
+def test_a_card_leads_to_the_form_of_its_note(admin_client, open_port):
     open_port(8080, host_id="web-1.example.org:a_b")
 
-    response = admin_client.get("/")
-    link = re.search(r'href="([^"]*portnote/add[^"]*)"', response.text)[1].replace("&amp;", "&")
-    form = admin_client.get(link).context["adminform"].form
+    board = admin_client.get("/")
+    link = re.search(r'class="card__edit" href="([^"]*)"', board.text)[1]
+    note = admin_client.get(link).context["form"].instance
 
-    assert [form[name].value() for name in ("host_id", "protocol", "port")] == [
-        "web-1.example.org:a_b",
-        "tcp",
-        "8080",
-    ]
+    assert note.key == ("web-1.example.org:a_b", "tcp", 8080)
 
 
 def test_hostile_names_stay_text(admin_client, open_port):
     open_port(80, process_name="<script>alert(1)</script>", cmdline='"><img src=x onerror=1>')
 
-    for page in ("/", "/ports/atlas/tcp/80/", "/admin/portatlas/port/"):
-        text = admin_client.get(page).text
+    for address in (
+        "/",
+        "/?group=owner",
+        "/ports/atlas/tcp/80/",
+        "/ports/atlas/tcp/80/note/",
+        "/hosts/atlas/",
+        "/changes/",
+        "/admin/portatlas/port/",
+    ):
+        text = admin_client.get(address).text
         assert "<script>alert" not in text
         assert "<img src=x" not in text
 
@@ -303,12 +330,15 @@ def test_five_wrong_passwords_lock_the_door(client, django_user_model):
 
 
 @pytest.mark.parametrize(
-    "page",
+    "address",
     [
         "/?q=%00",
         "/?host=%00",
         "/?host=nope",
         "/?page=99999999999999999999&state=%00&clients=x",
+        "/?page=-1&group=%00&tag=%00&owner=%00&stale=%00",
+        "/?tag=%22%27%25_&owner=%F0%9F%92%A9&group=nothing",
+        "/?q=%F0%9F%92%A9+" + "9" * 150,
         "/?q=" + "+".join("x" * 400),
         "/ports/%00/tcp/80/",
         "/api/v1/ports/?search=%00&host_id=%00",
@@ -319,10 +349,10 @@ def test_five_wrong_passwords_lock_the_door(client, django_user_model):
         "/admin/portatlas/port/?q=%00&state=%00",
     ],
 )
-def test_odd_addresses_get_an_answer_and_never_a_failure(page, admin_client, open_port):
+def test_odd_addresses_get_an_answer_and_never_a_failure(address, admin_client, open_port):
     open_port(80)
 
-    assert admin_client.get(page).status_code in {200, 302, 400, 404}
+    assert admin_client.get(address).status_code in {200, 302, 400, 404}
 
 
 @pytest.mark.parametrize("name", ["x" * 3000, "nul\x00"])
