@@ -31,6 +31,10 @@ class AdminNoteForm(NoteForm):
             )
         return cleaned
 
+    def _told(self, mine):
+        # The admin counts all fields of its fieldsets to those of the model.
+        return super()._told({name: value for name, value in mine.items() if name != "seen"})
+
 
 @admin.register(PortNote)
 class PortNoteAdmin(SimpleHistoryAdmin):

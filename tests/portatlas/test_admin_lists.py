@@ -283,7 +283,7 @@ def test_notes_are_found_by_a_tag_and_not_by_a_part_of_one(admin_client, write_n
     response = admin_client.get(NOTES, {"tag": "web"})
 
     assert shown(response) == [1]
-    assert choices(response, "tag") == ["All", "web (1)", "prod (1)", "webmail (1)"]
+    assert choices(response, "tag") == ["All", "prod (1)", "web (1)", "webmail (1)"]
 
 
 def test_who_may_not_see_ports_is_not_told_how_they_stand(

@@ -1,0 +1,147 @@
+"""Three groups, made by a migration: who reads, who writes notes, who runs the installation."""
+
+import importlib
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
+from django.db import connection
+
+from notes.models import PortNote
+
+groups = importlib.import_module("portatlas.migrations.0003_groups")
+EDITOR = SimpleNamespace(connection=connection)  # of a schema that stays as it is
+KEY = {"host_id": "atlas", "protocol": "tcp", "port": 80}
+
+
+@pytest.fixture
+def member(client, django_user_model):
+    """Return a function that logs in a member of a group, who may enter the admin."""
+
+    def member(group):
+        user = django_user_model.objects.create_user(group, is_staff=True)
+        user.groups.add(Group.objects.get(name=group))
+        client.force_login(user)
+        return client
+
+    return member
+
+
+SEES = [
+    "/",
+    "/ports/atlas/tcp/80/",
+    "/hosts/",
+    "/changes/",
+    "/admin/",
+    "/admin/portatlas/port/",
+    "/admin/portatlas/port/export/",
+    "/admin/portatlas/savedview/",
+    "/admin/notes/portnote/",
+    "/admin/collector/host/",
+    "/admin/collector/portevent/",
+    "/admin/collector/hostevent/",
+    "/admin/collector/coverage/",
+    "/api/v1/ports/",
+    "/api/v1/notes/",
+]
+
+
+@pytest.mark.parametrize("group", ["viewer", "annotator", "admin"])
+@pytest.mark.parametrize("page", SEES)
+def test_every_group_reads(page, group, member, open_port, write_note):
+    open_port(80)
+    write_note(80)
+
+    assert member(group).get(page).status_code == 200
+
+
+RUNS = [
+    "/admin/auth/user/",
+    "/admin/auth/user/add/",
+    "/admin/auth/group/",
+    "/admin/django_celery_beat/periodictask/",
+    "/admin/django_celery_beat/intervalschedule/",
+    "/admin/portatlas/savedview/add/",
+]
+
+
+@pytest.mark.parametrize(("group", "status"), [("viewer", 403), ("annotator", 403), ("admin", 200)])
+@pytest.mark.parametrize("page", RUNS)
+def test_administrators_alone_run_the_installation(page, group, status, member):
+    assert member(group).get(page).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("group", "may"), [("viewer", False), ("annotator", True), ("admin", True)]
+)
+def test_who_writes_notes(group, may, member):
+    client = member(group)
+    form = KEY | {"title": "Shop", "risk_level": "trusted", "service_type": "web"}
+
+    in_admin = client.post("/admin/notes/portnote/add/", form)
+    by_api = client.post("/api/v1/notes/", form | {"port": 81}, content_type="application/json")
+    at_once = client.post(
+        "/admin/notes/portnote/annotate/", {"key": "atlas/tcp/82", "owner": "bob"}
+    )
+
+    statuses = (in_admin.status_code, by_api.status_code, at_once.status_code)
+    assert statuses == ((302, 201, 302) if may else (403, 403, 403))
+    assert PortNote.objects.count() == (3 if may else 0)
+
+
+@pytest.mark.parametrize(
+    ("group", "may"), [("viewer", False), ("annotator", True), ("admin", True)]
+)
+def test_who_changes_notes(group, may, member, write_note):
+    client, note = member(group), write_note(80)
+
+    page = client.get(f"/admin/notes/portnote/{note.pk}/change/")
+    by_api = client.patch(
+        f"/api/v1/notes/{note.pk}/", {"title": "Shop"}, content_type="application/json"
+    )
+
+    assert ('name="_save"' in page.text) == may
+    assert by_api.status_code == (200 if may else 403)
+
+
+@pytest.mark.parametrize(
+    ("group", "may"), [("viewer", False), ("annotator", False), ("admin", True)]
+)
+def test_administrators_alone_delete_notes(group, may, member, write_note):
+    client, first, second = member(group), write_note(80), write_note(81)
+
+    in_admin = client.post(f"/admin/notes/portnote/{first.pk}/delete/", {"post": "yes"})
+    by_api = client.delete(f"/api/v1/notes/{second.pk}/")
+
+    assert (in_admin.status_code, by_api.status_code) == ((302, 204) if may else (403, 403))
+    assert PortNote.objects.count() == (0 if may else 2)
+
+
+@pytest.mark.django_db
+def test_making_the_groups_again_changes_nothing():
+    before = set(Group.permissions.through.objects.values_list("group__name", "permission_id"))
+
+    groups.make_groups(apps, EDITOR)
+
+    after = set(Group.permissions.through.objects.values_list("group__name", "permission_id"))
+    assert after == before
+
+
+@pytest.mark.django_db
+def test_a_group_keeps_what_an_administrator_gave_it():
+    extra = Permission.objects.get(codename="delete_portnote")
+    Group.objects.get(name="annotator").permissions.add(extra)
+
+    groups.make_groups(apps, EDITOR)
+
+    assert extra in Group.objects.get(name="annotator").permissions.all()
+
+
+@pytest.mark.django_db
+def test_the_groups_can_be_taken_back():
+    Group.objects.create(name="others")
+
+    groups.drop_groups(apps, EDITOR)
+
+    assert list(Group.objects.values_list("name", flat=True)) == ["others"]
