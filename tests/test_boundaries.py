@@ -9,7 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from collector import sweep
 from collector.models import PortRuntime
-from notes.models import PortNote, host_name
+from notes.models import EVERY_HOST, PortNote, host_name
 from portatlas.models import KEY
 
 CONTEXTS = {"collector", "notes"}
@@ -34,11 +34,16 @@ def test_both_sides_know_the_same_protocols_and_scopes():
 
 @pytest.mark.parametrize(
     ("name", "fits"),
-    [("atlas-1.example.org:a_b", True), ("", False), ("*", False), ("a/b", False), ("..", False)],
+    [("atlas-1.example.org:a_b", True), ("", False), ("**", False), ("a/b", False), ("..", False)],
 )
 def test_both_sides_accept_the_same_host_names(name, fits):
     """The 64 characters are the column's."""
     assert bool(re.fullmatch(sweep.HOST_ID, name)) == bool(host_name.regex.search(name)) == fits
+
+
+def test_every_host_is_a_name_that_no_host_can_have():
+    assert host_name.regex.search(EVERY_HOST)
+    assert not re.fullmatch(sweep.HOST_ID, EVERY_HOST)
 
 
 @pytest.mark.parametrize("model", [PortRuntime, PortNote])

@@ -157,7 +157,7 @@ def test_a_note_is_written_changed_and_deleted(admin_client, admin_user):
         ({"port": "x"}, "port"),
         ({"protocol": "icmp"}, "protocol"),
         ({"host_id": ""}, "host_id"),
-        ({"title": ""}, "title"),
+        ({"title": "x" * 201}, "title"),
         ({"risk_level": "fine"}, "risk_level"),
         ({"tags": "web"}, "tags"),
         ({"tags": ["Web"]}, "tags"),

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 from django.core import serializers
+from django.db import NotSupportedError
 from django.db.models import Case, Count, Exists, OuterRef, Prefetch, Q, Value, When
 
 from collector.models import PortRuntime
@@ -74,17 +75,23 @@ def test_select_related_goes_on_behind_the_note(ports, django_assert_num_queries
 
 def test_prefetch_related_takes_two_queries(ports, django_assert_num_queries):
     with django_assert_num_queries(2):
-        found = [port.note for port in Port.objects.prefetch_related("note")]
+        found = [note.runtime for note in Memory.objects.prefetch_related("runtime")]
 
-    assert [note and note.title for note in found] == ["Shell", None, None, "Web", None]
+    assert [port and port.port for port in found] == [22, 443, None, None]
 
 
 def test_prefetch_with_a_queryset_of_its_own(ports):
-    notes = PortNote.objects.filter(owner="web")
+    web = PortRuntime.objects.filter(port=443)
 
-    found = Port.objects.prefetch_related(Prefetch("note", queryset=notes))
+    found = Memory.objects.prefetch_related(Prefetch("runtime", queryset=web))
 
-    assert [port.port for port in found if port.note] == [443]
+    assert [note.port for note in found if note.runtime] == [443]
+
+
+def test_what_stands_in_can_not_be_prefetched(ports):
+    """One note would have to be handed to many ports, and which one depends on the others."""
+    with pytest.raises(NotSupportedError, match="select_related"):
+        list(Port.objects.prefetch_related("note"))
 
 
 def test_lazy_access_yields_the_note_or_none(ports):

@@ -114,7 +114,7 @@ LONG_AGO = NOON - timedelta(days=9)
             {"scope": "any"},
             {"risk_level": "trusted", "expected_scope": "private"},
             "suspicious",
-            "it listens wider than its note allows",
+            "it escaped: its note allows private networks, and it is open to everywhere",
         ),
         (
             {"transition_4_at": NOON - HOUR},
@@ -129,7 +129,12 @@ LONG_AGO = NOON - timedelta(days=9)
             "its note expects it, but it is gone",
         ),
         ({}, {"risk_level": "trusted"}, "healthy", "trusted, and up for an hour or more"),
-        ({"active_since": NOON}, {"risk_level": "trusted"}, "known", "it has a note"),
+        (
+            {"active_since": NOON},
+            {"risk_level": "trusted"},
+            "known",
+            "trusted, but not up for an hour yet",
+        ),
         ({}, {"risk_level": "expected"}, "known", "it has a note"),
         ({}, None, "unnoted", "it has no note"),
         ({"owner_state": "not_permitted"}, None, "unnoted", "it has no note"),
