@@ -107,7 +107,7 @@ class NoteForm(forms.ModelForm):
                 "save once more to write it anew."
             )
         other = [
-            f"{self.fields[name].label or name}: {shown(getattr(note, name))}"
+            f"{self[name].label}: {shown(getattr(note, name))}"
             for name in self.Meta.fields
             if name in mine and (mine[name] or "") != (getattr(note, name) or "")
         ]

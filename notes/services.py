@@ -127,7 +127,7 @@ def move(note: PortNote, to: Key, *, by, seen: int) -> PortNote:
     note._change_reason = f"moved from {_named(note.key)}"  # noqa: SLF001  # as its history asks
     note.host_id, note.protocol, note.port = to
     save(note, by=by, seen=seen)
-    del note._change_reason
+    del note._change_reason  # noqa: SLF001  # as above
     return note
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.utils import timezone
@@ -108,10 +108,11 @@ def note(request: HttpRequest, host_id: str, protocol: str, number: str) -> Http
             try:
                 services.save(form.instance, by=request.user, seen=form.cleaned_data["seen"])
             except (services.NoteChangedError, services.NoteExistsError) as exc:
-                form.add_error(None, f"{exc} Nothing was saved: load the page anew to see it.")
+                text = f"{exc} Nothing was saved: load the page anew to see it."
+                form.add_error(None, ValidationError(text, code="changed"))
             else:
                 return _answer(request, f"The note about {number}/{protocol} is saved.")
-        status = 409 if form.has_error(None, "changed") else 422
+        status = 409 if form.has_error(NON_FIELD_ERRORS, "changed") else 422
     template = "board/_editor.html" if is_fragment(request) else "board/note.html"
     context = {
         "form": form,
