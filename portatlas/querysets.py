@@ -83,7 +83,9 @@ class PortQuerySet(models.QuerySet):
         shared = old.filter(
             host_id=EVERY_HOST, port=OuterRef("port"), protocol=OuterRef("protocol")
         )
-        of_every_host = standing.objects.filter(Exists(shared), fact__isnull=False).values("fact")
+        of_every_host = standing.objects.filter(
+            Exists(shared), port__in=old.filter(host_id=EVERY_HOST).values("port")
+        ).values("fact")
         few = Q(pk__in=of_own) | Q(pk__in=of_every_host)
         return self.filter(few, note__review_by__lt=today)
 

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple, Self
 
 from django.db.models import Case, Count, Q, When
@@ -40,23 +41,23 @@ OF_RANK = {
 UNSETTLED = OF_RANK[states.UNSETTLED_TRUSTED]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tally:
     """How many ports there are of each kind on each host, and how many clients' sockets."""
 
-    by_host: dict[str, Counter[Kind]]
-    clients_by_host: Counter[str]  # hidden, or counted in `by_host` as well if asked for
+    by_host: dict[str, dict[Kind, int]]
+    clients_by_host: dict[str, int]  # hidden, or counted in `by_host` as well if asked for
 
     def of_host(self, host_id: str) -> Self:
         """Return what of it is of one host."""
-        clients = Counter({host_id: self.clients_by_host[host_id]})
-        return type(self)({host_id: self.by_host.get(host_id, Counter())}, clients)
+        kinds, clients = self.by_host.get(host_id, {}), self.clients_by_host.get(host_id, 0)
+        return type(self)({host_id: kinds}, {host_id: clients})
 
     def in_state(self, *chosen: str) -> Self:
         """Return what of it is in one of these states."""
         severities = set(states.severities(*chosen))
         by_host = {
-            host_id: Counter({kind: n for kind, n in kinds.items() if kind.severity in severities})
+            host_id: {kind: n for kind, n in kinds.items() if kind.severity in severities}
             for host_id, kinds in self.by_host.items()
         }
         return type(self)(by_host, self.clients_by_host)
@@ -64,37 +65,39 @@ class Tally:
     def counts(self) -> Counter[tuple[PortState, bool]]:
         """Count the ports of each (state, is active), as words.Summary.of() takes it."""
         counts: Counter = Counter()
-        for kind, n in self._kinds().items():
+        for kind, n in self.kinds.items():
             counts[BY_SEVERITY[kind.severity].state, kind.is_active] += n
         return counts
 
     def of_state(self) -> Counter[PortState]:
         counts: Counter = Counter()
-        for kind, n in self._kinds().items():
+        for kind, n in self.kinds.items():
             counts[BY_SEVERITY[kind.severity].state] += n
         return counts
 
     @property
     def total(self) -> int:
-        return self._kinds().total()
+        return self.kinds.total()
 
     @property
     def clients(self) -> int:
-        return self.clients_by_host.total()
+        return sum(self.clients_by_host.values())
 
     @property
     def urgent(self) -> int:
         """How many stand above those that flap."""
-        return sum(n for kind, n in self._kinds().items() if kind.severity in states.URGENT)
+        return sum(n for kind, n in self.kinds.items() if kind.severity in states.URGENT)
 
     @property
     def flapping(self) -> int:
-        return sum(n for kind, n in self._kinds().items() if kind.severity == states.FLAPPING)
+        return sum(n for kind, n in self.kinds.items() if kind.severity == states.FLAPPING)
 
-    def _kinds(self) -> Counter[Kind]:
+    @cached_property
+    def kinds(self) -> Counter[Kind]:
         kinds: Counter[Kind] = Counter()
         for each in self.by_host.values():
-            kinds.update(each)
+            for kind, n in each.items():
+                kinds[kind] += n
         return kinds
 
 
@@ -110,37 +113,38 @@ def tally(
 
     `hosts` are all that there are: their last sweeps tell for which ports the clock may matter.
     """
-    by_host: dict[str, Counter[Kind]] = defaultdict(Counter)
-    clients: Counter[str] = Counter()
+    by_host: dict[str, dict[Kind, int]] = defaultdict(dict)
+    clients: dict[str, int] = {}
 
-    def add(host_id: str, kind: Kind, n: int, *, is_client: bool = False) -> None:
+    def add(host_id: str, kind: Kind, n: int, is_client: int) -> None:
         if is_client:
-            clients[host_id] += n
+            clients[host_id] = clients.get(host_id, 0) + n
         if with_clients or not is_client:
-            by_host[host_id][kind] += n
+            kinds = by_host[host_id]
+            kinds[kind] = kinds.get(kind, 0) + n
 
     if ports is None:
         for host_id, rank, n in _of_rank():
-            add(host_id, OF_RANK[rank], n, is_client=rank == states.GONE_CLIENT)
+            add(host_id, OF_RANK[rank], n, rank == states.GONE_CLIENT)
         for host_id, rank, n in _of_young(hosts):
             kind = UNSETTLED if rank == states.TRUSTED else OF_RANK[rank]
-            add(host_id, OF_RANK[rank], -n)
-            add(host_id, kind, n, is_client=rank != states.TRUSTED)
+            add(host_id, OF_RANK[rank], -n, 0)
+            add(host_id, kind, n, rank != states.TRUSTED)
         ports = Port.objects.filter(states.restless(at))
         for host_id, rank, calm, severity, is_client, n in _of_rule(ports, at):
             is_active = OF_RANK[rank].is_active
-            add(host_id, Kind(calm, is_active), -n, is_client=is_client)
-            add(host_id, Kind(severity, is_active), n, is_client=is_client)
+            add(host_id, Kind(calm, is_active), -n, is_client)
+            add(host_id, Kind(severity, is_active), n, is_client)
     else:
         for host_id, rank, _calm, severity, is_client, n in _of_rule(ports, at):
-            add(host_id, Kind(severity, OF_RANK[rank].is_active), n, is_client=is_client)
+            add(host_id, Kind(severity, OF_RANK[rank].is_active), n, is_client)
     return Tally(dict(by_host), clients)
 
 
 def _of_rank() -> Iterable[tuple[str, int, int]]:
     """Count all ports by (host, rank), in the index alone."""
     seen = Standing.objects.filter(rank__lt=states.NEVER_SEEN).order_by()
-    return seen.values_list("host_id", "rank").annotate(Count("pk"))
+    return seen.values_list("host_id", "rank").annotate(n=Count("*"))
 
 
 def _of_young(hosts: Sequence[Host]) -> Iterable[tuple[str, int, int]]:
@@ -159,7 +163,7 @@ def _of_young(hosts: Sequence[Host]) -> Iterable[tuple[str, int, int]]:
         Q(rank__in=states.ACTIVE_CLIENTS) & ~stayed
     )
     found = Standing.objects.filter(may_be, young, rank__in=ranks).order_by()
-    return found.values_list("host_id", "rank").annotate(Count("pk"))
+    return found.values_list("host_id", "rank").annotate(n=Count("*"))
 
 
 def _of_rule(ports: PortQuerySet, at: datetime) -> Iterable[tuple[str, int, int, int, int, int]]:
@@ -167,7 +171,7 @@ def _of_rule(ports: PortQuerySet, at: datetime) -> Iterable[tuple[str, int, int,
     client = Case(When(states.client(), then=1), default=0)  # a boolean takes longer to read
     kinds = ports.order_by().with_state(at).annotate(calm=states.calm_severity(), client=client)
     rows = kinds.values_list("host_id", "standing__rank", "calm", "severity", "client")
-    return rows.annotate(Count("pk"))
+    return rows.annotate(n=Count("*"))
 
 
 def page(  # noqa: PLR0913  # what is shown, and where in it

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 from django.core import serializers
-from django.db import NotSupportedError
+from django.db import NotSupportedError, connection
 from django.db.models import Case, Count, Exists, OuterRef, Prefetch, Q, Value, When
 
 from collector.models import PortRuntime
@@ -194,3 +194,111 @@ def test_the_join_is_no_part_of_a_dump(ports):
     text = serializers.serialize("json", Port.objects.filter(port=22))
 
     assert '"note"' not in text
+
+
+# A note for every host stands in where a port has none of its own.
+
+
+@pytest.fixture
+def fleet(open_port, write_note):
+    """Two hosts: of 22 one has a note of its own, of 80 none has, and of 443 nobody speaks."""
+    for host_id in ("atlas", "other"):
+        for number in (22, 80, 443):
+            open_port(number, host_id=host_id)
+    open_port(80, protocol="udp")
+    write_note(22, host_id="*", title="Shell", owner="ops")
+    write_note(22, title="Bastion", owner="")
+    write_note(80, host_id="*", title="Web", owner="web", risk_level="trusted")
+    write_note(9000, host_id="*", title="Nowhere")
+
+
+TITLES = [
+    (("atlas", "tcp", 22), "Bastion"),
+    (("atlas", "tcp", 80), "Web"),
+    (("atlas", "tcp", 443), None),
+    (("atlas", "udp", 80), None),
+    (("other", "tcp", 22), "Shell"),
+    (("other", "tcp", 80), "Web"),
+    (("other", "tcp", 443), None),
+]
+
+
+def test_the_own_note_is_preferred_to_the_one_for_every_host(fleet, django_assert_num_queries):
+    ports = Port.objects.order_by("host", "protocol", "port")
+
+    with django_assert_num_queries(1):
+        joined = [
+            ((port.host_id, *port.key), port.note and port.note.title)
+            for port in ports.select_related("note")
+        ]
+
+    assert joined == TITLES
+    assert [((port.host_id, *port.key), port.note and port.note.title) for port in ports] == TITLES
+    assert [
+        (tuple(row[:3]), row[3])
+        for row in ports.values_list("host_id", "protocol", "port", "note__title")
+    ] == TITLES
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (
+            Q(note__isnull=True),
+            [("atlas", 80, "udp"), ("atlas", 443, "tcp"), ("other", 443, "tcp")],
+        ),
+        (Q(note__title="Shell"), [("other", 22, "tcp")]),
+        (Q(note__owner="ops"), [("other", 22, "tcp")]),
+        (Q(note__owner=""), [("atlas", 22, "tcp")]),
+        (Q(note__title="Web"), [("atlas", 80, "tcp"), ("other", 80, "tcp")]),
+        (Q(note__host_id="*"), [("atlas", 80, "tcp"), ("other", 22, "tcp"), ("other", 80, "tcp")]),
+        (Q(note__title="Nowhere"), []),
+    ],
+)
+def test_conditions_look_at_the_note_that_speaks(fleet, condition, expected):
+    everything = {(port.host_id, port.port, port.protocol) for port in Port.objects.all()}
+
+    def keys(ports):
+        return sorted((port.host_id, port.port, port.protocol) for port in ports)
+
+    assert keys(Port.objects.filter(condition)) == expected
+    assert keys(Port.objects.exclude(condition)) == sorted(everything - {*expected})
+    assert Port.objects.filter(condition).count() == len(expected)
+
+
+def test_a_port_is_one_row_however_many_notes_could_speak(fleet):
+    assert Port.objects.select_related("note").count() == 7
+    assert Port.objects.filter(Q(note__isnull=True) | Q(note__isnull=False)).count() == 7
+    assert len(Port.objects.select_related("note")) == 7
+    assert Port.objects.aggregate(n=Count("note"))["n"] == 4
+    noted = Port.objects.order_by().values_list("note__title").annotate(Count("pk"))
+    assert dict(noted) == {"Bastion": 1, "Shell": 1, "Web": 2, None: 3}
+
+
+def test_without_its_own_note_a_port_inherits_again(fleet):
+    PortNote.objects.get(title="Bastion").delete()
+
+    port = Port.objects.get(host_id="atlas", port=22)
+
+    assert (port.note.title, port.note.speaks_for_every_host) == ("Shell", True)
+
+
+def test_updates_and_subqueries_go_by_the_note_that_speaks(fleet):
+    Port.objects.filter(note__owner="ops").update(process_name="renamed")
+
+    shared = Port.objects.filter(note__in=PortNote.objects.filter(host_id="*"))
+
+    assert PortRuntime.objects.get(process_name="renamed").host_id == "other"
+    assert shared.count() == 3
+
+
+def test_the_join_finds_both_notes_by_the_index_of_the_key(fleet):
+    ports = Port.objects.order_by().select_related("note").filter(port=22)
+
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # or a table so small is just read
+    plan = ports.explain()
+
+    assert "SCAN notes_portnote" not in plan
+    assert "Seq Scan on notes_portnote" not in plan
