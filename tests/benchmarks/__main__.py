@@ -10,7 +10,7 @@ import argparse
 import subprocess
 import sys
 
-QUICK = (["parse"], ["record"], ["look"], ["idle"])
+QUICK = (["parse"], ["record"], ["board"], ["look"], ["idle"])
 SOAKS = (["soak"], ["soak", "--kill"])
 
 
