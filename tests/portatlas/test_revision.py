@@ -8,6 +8,7 @@ import time_machine
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+from collector.models import HostEvent
 from collector.services import reconcile
 from collector.sweep import Verdict
 from notes import services
@@ -100,8 +101,9 @@ def test_a_look_that_finds_nothing_new_changes_the_last_look_alone(admin_client,
         lambda at: look(80, at=at, reason="netlink was refused."),
         lambda at: look(80, at=at, host_id="beta"),
         lambda at: look(80, at=at, boot_id="another"),
+        lambda at: HostEvent.objects.create(host_id="atlas", event_type="surge", timestamp=at),
     ],
-    ids=["appeared", "replaced", "failed", "limited", "another host", "rebooted"],
+    ids=["appeared", "replaced", "failed", "limited", "another host", "rebooted", "told"],
 )
 def test_a_look_that_finds_something_is_told(seen, admin_client, clock):
     look(80)
