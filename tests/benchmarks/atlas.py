@@ -14,7 +14,7 @@ EVENTS = 10  # of each port, one a day
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 END = (
     '[{"address": "0.0.0.0", "device": "", "scope": "any", "backlog": 0, "limit": 128, '
-    '"cookie": "1", "inode": 1, "family": "ipv4", "pid": 1, "process_name": "nginx"}]'
+    '"cookie": "1", "inode": 1, "family": "ipv4", "pid": 1, "process_name": "server"}]'
 )
 NOTHING = {  # what a column holds of which nothing is told
     models.JSONField: "'[]'",
@@ -116,6 +116,7 @@ def _host(now: datetime) -> dict[str, str]:
 
 
 def _port(fleet: Fleet, now: datetime) -> dict[str, str]:
+    nth = f"(i % {PORTS})"
     young, old = _time(now - HOUR / 4), _time(now - 10 * DAY)
     client_or_server = f"CASE WHEN i % 20 = 9 THEN {young} ELSE {old} END"
     moved_long_ago = fleet.some(_time(now - 9 * DAY), "NULL", one_of=3)
@@ -132,11 +133,12 @@ def _port(fleet: Fleet, now: datetime) -> dict[str, str]:
         "is_client": "i % 10 = 9" if fleet.is_mixed else "FALSE",
         "owner_state": fleet.some("'unknown'", "'known'", one_of=503),
         "current_pid": "1 + i % 30000",
-        "process_name": "'nginx'",
-        "cmdline": "'nginx: master process /usr/sbin/nginx -g daemon on; master_process on;'",
+        "process_name": f"'server-' || {nth}",
+        "exe": f"'/usr/sbin/server-' || {nth}",
+        "cmdline": f"'/usr/sbin/server-' || {nth} || ' --config /etc/server/main.conf'",
         "user": "'www-data'",
         "role": "'server'",
-        "unit": "'nginx.service'",
+        "unit": f"'server-' || {nth} || '.service'",
         "well_known": "'http'",
     }
 
