@@ -4,6 +4,7 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
+from notes.models import PortNote
 from tests.browser.checks import axe_in_schemes
 
 TABLES = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -16,7 +17,6 @@ def addresses(model, request_of_admin):
     registered = admin.site._registry[model]
     yield reverse(f"{name}_changelist")
     yield reverse(f"{name}_change", args=row)
-    yield reverse(f"{name}_history", args=row)
     if registered.has_add_permission(request_of_admin):
         yield reverse(f"{name}_add")
     if registered.has_delete_permission(request_of_admin):
@@ -38,12 +38,19 @@ def test_everybody_can_use_the_admin_of_a_table(model, fleet, signed_in, rf, adm
 
 
 @pytest.mark.parametrize(
-    "address", ["/admin/", "/admin/password_change/", "/admin/auth/user/{user}/password/"]
+    "address",
+    [
+        "/admin/",
+        "/admin/password_change/",
+        "/admin/auth/user/{user}/password/",
+        "/admin/notes/portnote/{note}/history/",
+    ],
 )
 def test_everybody_can_use_the_rest_of_the_admin(address, fleet, signed_in, admin_user):
     fleet.one_of_each()
+    note = PortNote.objects.first()
 
-    signed_in.goto(address.format(user=admin_user.pk))
+    signed_in.goto(address.format(user=admin_user.pk, note=note.pk))
 
     found = axe_in_schemes(signed_in)
     assert found == [], "\n".join(found)
