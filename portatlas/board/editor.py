@@ -50,8 +50,9 @@ def editor(
     lends its words to a new one.
     """
     host_id, protocol, number = key
+    auto_id = f"{protocol}-{number}-%s"  # several may be open on a board
     if note is not None and (note.host_id == host_id or not is_own):
-        return Editor(data, host_id=host_id, instance=note)
+        return Editor(data, host_id=host_id, auto_id=auto_id, instance=note)
     new = PortNote(host_id=host_id, protocol=protocol, port=number)
     initial, suggestion = {"host_id": host_id}, None
     if note is not None:
@@ -64,4 +65,11 @@ def editor(
             "tags": list(suggestion.tags),
             "expected_scope": suggestion.expected_scope,
         }
-    return Editor(data, host_id=host_id, suggestion=suggestion, instance=new, initial=initial)
+    return Editor(
+        data,
+        host_id=host_id,
+        auto_id=auto_id,
+        suggestion=suggestion,
+        instance=new,
+        initial=initial,
+    )

@@ -105,8 +105,9 @@ def open_stretch(host: Host, end: datetime, now: datetime) -> Stretch:
     While its patience lasts, the next look is merely not due yet: taken now, it would extend
     the stretch.
     """
-    is_watched = now - host.watched_until <= patience(host.sweep_interval)
-    return Stretch(host.watched_since, end if is_watched else host.watched_until)
+    until = host.watched_until or host.watched_since
+    is_watched = now - until <= patience(host.sweep_interval)
+    return Stretch(host.watched_since, end if is_watched else until)
 
 
 def _transitions(

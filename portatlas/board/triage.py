@@ -132,7 +132,10 @@ def move(request: HttpRequest, host_id: str, protocol: str, number: str) -> Http
     if found is None:
         raise Http404("There is no note about this port of this host.")
     fields = (request.POST.get(f"to_{name}", "") for name in ("host", "protocol", "port"))
-    to, seen = _named(request.POST.get("to") or "/".join(fields)) or (None, None)
+    said = request.POST.get("to") or "/".join(fields)
+    if "@" not in said:
+        said += f"@{request.POST.get('seen', '0')}"
+    to, seen = _named(said) or (None, None)
     if to is None:
         text = "Say where to: a host, tcp or udp, and a port from 1 to 65535."
         return _answer(request, text, is_bad=True)

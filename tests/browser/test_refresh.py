@@ -7,7 +7,7 @@ from tests.browser.checks import NARROW, WIDE, layout_shift, set_width
 REFRESH = """() => new Promise((resolve, reject) => {
   document.addEventListener("htmx:after:swap", () => resolve(), {once: true});
   setTimeout(() => reject(new Error("The board was not refreshed within 20 s.")), 20_000);
-  document.getElementById("board").dispatchEvent(new Event("refresh"));
+  document.dispatchEvent(new Event("visibilitychange"));
 })"""
 
 PUSH_DOWN = """() => {

@@ -134,14 +134,14 @@ def test_what_is_wrong_with_a_port_is_said_in_sentences(facts, faults, open_port
     assert owners.faults(the_port()) == faults
 
 
-@pytest.mark.parametrize("page", ["/", "/ports/atlas/tcp/80/"])
-def test_title_holder_and_faults_stand_on_card_and_page(page, admin_client, open_port):
+@pytest.mark.parametrize("address", ["/", "/ports/atlas/tcp/80/"])
+def test_title_holder_and_faults_stand_on_card_and_page(address, admin_client, open_port):
     open_port(80, **PROXY, exe_is_deleted=True)
 
-    text = admin_client.get(page).text
+    text = admin_client.get(address).text
 
     assert "shop-web-1" in text
-    assert "docker-proxy holds it for shop-web-1" in text
+    assert "ocker-proxy holds it for shop-web-1" in text
     assert "Its program file was replaced or removed since it started" in text
 
 
