@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from portatlas.admin import facts, notes, ports, saved_views  # noqa: F401  # they register
+from portatlas.admin import facts, notes, people, ports, saved_views, schedule  # noqa: F401  # they register
 
 admin.site.site_header = admin.site.site_title = "Port Atlas"
 admin.site.index_title = "Facts and memory"

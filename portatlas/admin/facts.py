@@ -23,7 +23,19 @@ PATIENCE = 10  # seconds in which a look that was asked for should be there
 class HostAdmin(plain.HostAdmin):
     """Hosts, and a button that has this installation's own looked at."""
 
-    list_display = (*plain.HostAdmin.list_display, "ports")
+    list_display = (
+        "host_id",
+        "verdict",
+        "reason",
+        "refused_reason",
+        "looked",
+        "owners_seen",
+        "ports",
+    )
+
+    @admin.display(description="last look (UTC)", ordering="last_look_at")
+    def looked(self, host):
+        return moment(host.last_look_at)
 
     @admin.display(description="what listens")
     def ports(self, host):
@@ -47,7 +59,7 @@ class HostAdmin(plain.HostAdmin):
             raise PermissionDenied
         answer = asking.ask(settings.PORTATLAS_HOST_ID, patience=PATIENCE)
         tell = messages.success if answer.is_believed else messages.error
-        tell(request, f"{settings.PORTATLAS_HOST_ID}: {answer.text}")
+        tell(request, answer.text)
         came_from = request.POST.get("from")
         return redirect(
             "admin:index" if came_from == "index" else "admin:collector_host_changelist"

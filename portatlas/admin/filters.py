@@ -1,6 +1,6 @@
 """The filters of the list of ports, and those that it shares with the list of notes."""
 
-from django.db.models import Case, CharField, F, Value, When
+from django.db.models import Case, CharField, F, Q, Value, When
 from django.utils import timezone
 
 from collector.sweep import Protocol
@@ -53,8 +53,8 @@ class FieldFilter(FacetFilter):
             case None | "":
                 return queryset
             case value if value == NOTHING:
-                empty = queryset.filter(**{self.column: ""})
-                return empty | queryset.filter(**{f"{self.column}__isnull": True})
+                empty = Q(**{self.column: ""}) | Q(**{f"{self.column}__isnull": True})
+                return queryset.filter(empty)
             case value:
                 return queryset.filter(**{self.column: value})
 

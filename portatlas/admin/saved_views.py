@@ -43,7 +43,6 @@ class SavedViewForm(forms.ModelForm):
 class SavedViewAdmin(admin.ModelAdmin):
     form = SavedViewForm
     list_display = ("title", "shows", "position")
-    list_editable = ("position",)
     search_fields = ("title",)
 
     @admin.display(description="shows")

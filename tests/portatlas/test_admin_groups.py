@@ -7,11 +7,13 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.db import connection
+from django_celery_beat.models import ClockedSchedule
 
 from notes.models import PortNote
 
 groups = importlib.import_module("portatlas.migrations.0003_groups")
 EDITOR = SimpleNamespace(connection=connection)  # of a schema that stays as it is
+AT = "2027-01-01T12:30:00"
 KEY = {"host_id": "atlas", "protocol": "tcp", "port": 80}
 
 
@@ -145,3 +147,27 @@ def test_the_groups_can_be_taken_back():
     groups.drop_groups(apps, EDITOR)
 
     assert list(Group.objects.values_list("name", flat=True)) == ["others"]
+
+
+def test_when_somebody_joined_is_a_fact(member, django_user_model):
+    client = member("admin")
+    bob = django_user_model.objects.create_user("bob")
+    form = {"username": "bob", "groups": [Group.objects.get(name="viewer").pk], "is_active": "on"}
+
+    page = client.get(f"/admin/auth/user/{bob.pk}/change/")
+    client.post(f"/admin/auth/user/{bob.pk}/change/", form | {"date_joined_0": "2001-01-01"})
+
+    bob.refresh_from_db()
+    assert 'name="date_joined' not in page.text
+    assert (bob.groups.get().name, bob.date_joined.year > 2001) == ("viewer", True)
+
+
+def test_a_time_of_the_schedule_is_one_field(member):
+    client = member("admin")
+    none_below = {"periodictask_set-TOTAL_FORMS": "0", "periodictask_set-INITIAL_FORMS": "0"}
+
+    client.post("/admin/django_celery_beat/clockedschedule/add/", {"clocked_time": AT} | none_below)
+
+    schedule = ClockedSchedule.objects.get()
+    page = client.get(f"/admin/django_celery_beat/clockedschedule/{schedule.pk}/change/")
+    assert f'value="{AT}"' in page.text
