@@ -1,6 +1,5 @@
 """The admin of notes: written, restored and deleted through the services, never over another's."""
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db import transaction
@@ -16,29 +15,9 @@ from notes.models import PortNote
 TAKEN = (services.NoteChangedError, services.NoteExistsError)
 
 
-class AdminNoteForm(NoteForm):
-    """The form of a note; of one that was deleted while somebody wrote, it begins a new one."""
-
-    def clean(self):
-        cleaned = super().clean()
-        if not self.instance.pk and cleaned.get("seen") is not None:
-            self.data = self.data.copy()
-            del self.data[self.add_prefix("seen")]
-            raise forms.ValidationError(
-                "Somebody deleted this note while you were writing. What you wrote is kept "
-                "below: save once more to write it anew.",
-                code="deleted",
-            )
-        return cleaned
-
-    def _told(self, mine):
-        # The admin counts all fields of its fieldsets to those of the model.
-        return super()._told({name: value for name, value in mine.items() if name != "seen"})
-
-
 @admin.register(PortNote)
 class PortNoteAdmin(SimpleHistoryAdmin):
-    form = AdminNoteForm
+    form = NoteForm
     list_display = ("port", "protocol", "host_id", "title", "owner", "risk_level", "updated_at")
     list_display_links = ("port", "title")
     list_filter = ("risk_level", "service_type", "host_id", "owner")

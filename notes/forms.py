@@ -108,7 +108,7 @@ class NoteForm(forms.ModelForm):
             )
         other = [
             f"{self[name].label}: {shown(getattr(note, name))}"
-            for name in self.Meta.fields
+            for name in NoteForm.Meta.fields  # those of the admin's own form are others too
             if name in mine and (mine[name] or "") != (getattr(note, name) or "")
         ]
         differs = f" It says now: {'; '.join(other)}." if other else " It says what you say."

@@ -14,6 +14,7 @@ from portatlas.softjoin import SoftJoin
 
 KEY = ("host_id", "protocol", "port")
 SEE_PORTS = ("portatlas.view_port", "notes.view_portnote")  # a port shows its note
+MAY_WRITE = (*SEE_PORTS, "notes.add_portnote", "notes.change_portnote")  # to judge is either
 
 REACH = {
     "loopback": "this machine only",

@@ -3,11 +3,13 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from portatlas import health
+from portatlas.admin import front
 
 urlpatterns = [
     path("", include("portatlas.board.urls")),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("admin/", admin.site.admin_view(front.index)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("portatlas.api.urls")),
     path("readyz", health.ready, name="readyz"),

@@ -16,7 +16,7 @@ from notes.forms import Completed, TagsField, owners
 from notes.models import PortNote, host_name
 from notes.services import Key, Written
 from portatlas.admin.preview import Preview
-from portatlas.board.triage import MAY_WRITE
+from portatlas.models import MAY_WRITE
 
 AS_IT_IS = ("", "as it is")
 TOO_MANY = f"At most {services.MOST} at once: choose fewer, or filter the list first."

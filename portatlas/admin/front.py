@@ -5,9 +5,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from collector.models import Host
-from portatlas.board.triage import MAY_WRITE
 from portatlas.board.words import Summary
-from portatlas.models import SEE_PORTS, SavedView
+from portatlas.models import MAY_WRITE, SEE_PORTS, SavedView
 from portatlas.tally import tally
 
 

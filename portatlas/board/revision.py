@@ -17,8 +17,9 @@ from django.utils import timezone
 
 from collector.models import Host, HostEvent, PortEvent
 from notes.models import PortNote
+from portatlas.board.replies import is_fragment
 from portatlas.board.selection import Selection
-from portatlas.board.triage import MAY_WRITE, is_fragment
+from portatlas.models import MAY_WRITE
 
 HEADER = "Last-Look"
 OF_HOST = (

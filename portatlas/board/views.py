@@ -18,11 +18,11 @@ from portatlas.board.cards import cards
 from portatlas.board.chips import group_chips, host_chips, state_chips
 from portatlas.board.groups import grouped
 from portatlas.board.hosts import all_hosts, host_views
+from portatlas.board.replies import is_fragment
 from portatlas.board.selection import Selection
 from portatlas.board.steps import first_steps
-from portatlas.board.triage import MAY_WRITE, is_fragment
 from portatlas.board.words import Summary, ago
-from portatlas.models import SEE_PORTS, Memory, Port
+from portatlas.models import MAY_WRITE, SEE_PORTS, Memory, Port
 from portatlas.tally import Tally, page, tally
 
 CARDS = 100  # a page

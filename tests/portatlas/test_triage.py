@@ -240,11 +240,22 @@ def test_what_names_no_port_and_no_risk_changes_nothing(data, said, admin_client
 
 
 @pytest.mark.parametrize("address", ["/judge/", "/annotate/", f"{OF_80}move/", "/look/"])
-@pytest.mark.parametrize("method", ["get", "put", "delete", "patch"])
+@pytest.mark.parametrize("method", ["put", "delete", "patch"])
 def test_what_changes_something_is_asked_for_by_post(method, address, admin_client, open_port):
     open_port(80)
 
     assert getattr(admin_client, method)(address).status_code == 405
+
+
+@pytest.mark.parametrize("address", ["/judge/", "/annotate/", f"{OF_80}move/", "/look/"])
+def test_who_comes_from_the_login_is_told_that_nothing_was_done(address, admin_client, open_port):
+    open_port(80)
+
+    response = admin_client.get(address)
+
+    assert (response.status_code, response["Location"]) == (302, "/")
+    assert told(response) == ["Nothing was done: choose it on the board once more."]
+    assert notes() == {}
 
 
 @pytest.mark.parametrize("method", ["put", "delete", "patch"])
