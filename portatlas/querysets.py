@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from collector.models import PortEvent
 from notes.models import EVERY_HOST
 from portatlas import states
+from portatlas.states import PortState
 
 MOST_WORDS = 10  # of a search
 BOOT = PortEvent.Cause.BOOT
@@ -42,8 +43,12 @@ class PortQuerySet(models.QuerySet):
 
     def in_state(self, *chosen: str):
         """Keep what is in one of these states. Needs with_state()."""
-        of_rank = states.may_be(*chosen)
-        return self.filter(of_rank, severity__in=states.severities(*chosen))
+        severities = states.severities(*chosen)
+        if PortState.FLAPPING in chosen:  # of any rank
+            return self.filter(severity__in=severities)
+        # By their ranks an index finds them; a few of those are something else by now.
+        ranks, else_by_now = states.ranks(*chosen)
+        return self.filter(~Q(severity__in=else_by_now), standing__rank__in=ranks)
 
     def with_client(self):
         """Annotate whether each port `counts_as_client`."""

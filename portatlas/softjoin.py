@@ -102,7 +102,7 @@ class OwnOrElse:
     def __init__(self, field, alias, local_alias):
         self.field, self.alias, self.local_alias = field, alias, local_alias
 
-    def as_sql(self, compiler, connection):
+    def as_sql(self, compiler, connection, one_of="{theirs} IN ({ours}, %s)"):
         name, stand_in = self.field.or_else
         remote = self.field.remote_field.model._meta
         quote = connection.ops.quote_name
@@ -115,12 +115,15 @@ class OwnOrElse:
             )
 
         theirs, ours = columns(name)
+        theirs, ours = f"{alias}.{theirs}", f"{local}.{ours}"
         same_key = " AND ".join(
             f"own.{their} = {local}.{our}" for their, our in map(columns, self.field.on)
         )
-        sql = (
-            # The list comes first: by it an index of the whole key is used for both rows.
-            f"{alias}.{theirs} IN ({local}.{ours}, %s) AND ({alias}.{theirs} = {local}.{ours} "
-            f"OR NOT EXISTS (SELECT 1 FROM {quote(remote.db_table)} own WHERE {same_key}))"  # noqa: S608  # names of columns
-        )
-        return sql, [stand_in]
+        # The list comes first: by it an index of the whole key is used for both rows.
+        either = one_of.format(theirs=theirs, ours=ours)
+        own = f"SELECT 1 FROM {quote(remote.db_table)} own WHERE {same_key}"  # noqa: S608  # names of columns
+        return f"{either} AND ({theirs} = {ours} OR NOT EXISTS ({own}))", [stand_in]
+
+    def as_postgresql(self, compiler, connection):
+        # Which takes IN for an OR, unless all in the list is constant.
+        return self.as_sql(compiler, connection, one_of="{theirs} = ANY (ARRAY[{ours}, %s])")

@@ -216,9 +216,9 @@ def severities(*states: str) -> list[int]:
     return [rule.severity for rule in RULES if rule.state in states]
 
 
-def may_be(*states: str) -> Q:
-    """Return what an index knows of these states: only ports of such a rank are in one."""
-    if PortState.FLAPPING in states:
-        return Q()
-    found = {TRUSTED if each == UNSETTLED_TRUSTED else each for each in severities(*states)}
-    return Q(standing__rank__in=sorted(found))
+def ranks(*states: str) -> tuple[list[int], list[int]]:
+    """Return the ranks of which are all ports in these states, and what else those may be."""
+    found = set(severities(*states))
+    of_rank = {TRUSTED if each == UNSETTLED_TRUSTED else each for each in found}
+    may_be = of_rank | {FLAPPING, UNSETTLED_TRUSTED}
+    return sorted(of_rank), sorted(may_be - found)
