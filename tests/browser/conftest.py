@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as configured
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
@@ -59,18 +60,19 @@ def database_for_threads(chromium, django_db_setup, django_db_blocker, tmp_path_
     transactions. Yields what migrations wrote, serialized.
     """
     written = connection._test_serialized_contents
-    if connection.vendor != "sqlite":
-        yield written
-        return
+    in_memory, name = None, connection.settings_dict["NAME"]
     with django_db_blocker.unblock():
-        file = tmp_path_factory.mktemp("browser") / "db.sqlite3"
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM INTO %s", [str(file)])
-        in_memory, connection.connection = connection.connection, None
-        name, connection.settings_dict["NAME"] = connection.settings_dict["NAME"], file
+        if connection.vendor == "sqlite":
+            file = tmp_path_factory.mktemp("browser") / "db.sqlite3"
+            with connection.cursor() as cursor:
+                cursor.execute("VACUUM INTO %s", [str(file)])
+            in_memory, connection.connection = connection.connection, None
+            connection.settings_dict["NAME"] = file
+        # Another test with transactions may have left rows that would be in the way.
+        call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+        connection.close()
     yield written
-    connection.settings_dict["NAME"] = name
-    connection.connection = in_memory
+    connection.settings_dict["NAME"], connection.connection = name, in_memory
 
 
 @pytest.fixture(scope="session")
