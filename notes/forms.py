@@ -5,6 +5,7 @@ from django.utils.html import format_html, format_html_join
 
 from notes import tags
 from notes.models import PortNote
+from notes.services import INHERITED
 
 TAGS_HELP = "Lower-case words, separated by commas."
 MOST_OPTIONS = 200  # of what others wrote, offered while one types
@@ -66,19 +67,7 @@ class NoteForm(forms.ModelForm):
 
     class Meta:
         model = PortNote
-        fields = [
-            "host_id",
-            "protocol",
-            "port",
-            "title",
-            "description",
-            "owner",
-            "service_type",
-            "risk_level",
-            "tags",
-            "expected_scope",
-            "review_by",
-        ]
+        fields = ["host_id", "protocol", "port", *INHERITED]
         widgets = {
             "owner": Completed(owners),
             "description": forms.Textarea({"rows": 4}),

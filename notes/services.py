@@ -12,7 +12,7 @@ from notes.models import EVERY_HOST, PortNote
 
 MOST = 500  # notes at once
 
-# What a host's own note takes over from the note for every host that spoke before it.
+# What a note says, and what a host's own takes over from the one for every host.
 INHERITED = (
     "title",
     "description",
