@@ -182,16 +182,21 @@ def page(  # noqa: PLR0913  # what is shown, and where in it
     offset: int,
     limit: int,
     with_clients: bool = False,
+    hosts: Iterable[Host] = (),
 ) -> list[Port]:
     """
     Return one page of the board in its order, in two queries at most.
 
-    `ports` are the filtered ports, and `numbers` the tally of just these. The urgent ones come
-    first, then those that flap, then the others by rank. Among trusted ones it makes no
-    difference whether they have settled, so that none jumps when it does.
+    `ports` are the filtered ports, and `numbers` the tally of just these; each has its severity
+    and its note. The urgent ones come first, then those that flap, then the others by rank.
+    Among trusted ones it makes no difference whether they have settled, so that none jumps when
+    it does. Of `hosts` that are at hand none is read again.
     """
     urgent, flapping = numbers.urgent, numbers.flapping
-    board = ports.for_board(at).filter(standing__rank__lt=states.NEVER_SEEN)
+    known = {host.host_id: host for host in hosts}
+    joined = ("note",) if known else ("note", "host")
+    board = ports.with_state(at).filter(standing__rank__lt=states.NEVER_SEEN)
+    board = board.select_related(*joined)
     if not with_clients:
         board = board.without_clients()
     first = min(max(offset - urgent, 0), flapping)
@@ -202,4 +207,8 @@ def page(  # noqa: PLR0913  # what is shown, and where in it
     rest = board.exclude(states.flapping(at)).order_by(*ORDER)
     others = list(rest[start:end]) if start < end else []
     above = max(urgent - start, 0)
-    return others[:above] + flap + others[above:]
+    rows = others[:above] + flap + others[above:]
+    for port in rows:
+        if port.host_id in known:
+            port.host = known[port.host_id]
+    return rows

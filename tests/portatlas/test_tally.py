@@ -189,6 +189,17 @@ def test_a_page_is_two_queries_at_most_and_all_that_its_cards_show(
     assert beyond == []
 
 
+def test_hosts_at_hand_are_not_read_again(hosts, django_assert_num_queries):
+    numbers = tally(NOON, hosts)
+    rows = page(NOON, Port.objects.all(), numbers, offset=0, limit=PAGE, hosts=hosts[:2])
+
+    with django_assert_num_queries(0):
+        found = [port.host for port in rows if port.host_id in {"asleep", "atlas"}]
+
+    assert {id(host) for host in found} <= {id(host) for host in hosts}
+    assert {port.host.host_id for port in rows} == {port.host_id for port in rows}
+
+
 def test_a_trusted_port_stays_in_its_place_when_it_settles(open_port, write_note):
     for number, since in ((1, NOON), (2, NOON - HOUR), (3, NOON)):
         open_port(number, active_since=since)
