@@ -68,9 +68,29 @@ def save(note: PortNote, *, by, seen: int | None = None) -> PortNote:
     return note
 
 
+def annotate(keys: Iterable[Key], changes: dict[str, Any], **terms) -> Written:
+    """
+    Write the same into the notes of many ports, up to `MOST`, in a few statements.
+
+    A port without a note gets one. A port for which the note for every host speaks gets its own,
+    which says all that the other said. What stays as it was is not written. `seen` are the
+    versions of the ports' own notes that were read, 0 for none: where it is another by now,
+    nothing is written and the port is told as refused. The terms are those of `_annotate`.
+
+    Raises ValidationError, and writes nothing, where the tags of a note would be too many.
+    """
+    wanted = list(dict.fromkeys(keys))[:MOST]
+    try:
+        return _annotate(wanted, changes, **terms)
+    except (
+        IntegrityError
+    ):  # somebody wrote one of the new notes at the same moment: now it is there
+        return _annotate(wanted, changes, **terms)
+
+
 @transaction.atomic
-def annotate(  # noqa: PLR0913  # what is written, and by whom
-    keys: Iterable[Key],
+def _annotate(  # noqa: PLR0913  # what is written, and by whom
+    wanted: list[Key],
     changes: dict[str, Any],
     *,
     by,
@@ -78,21 +98,10 @@ def annotate(  # noqa: PLR0913  # what is written, and by whom
     add_tags: Iterable[str] = (),
     seen: Mapping[Key, int] | None = None,
 ) -> Written:
-    """
-    Write the same into the notes of many ports, up to `MOST`, in a few statements.
-
-    A port without a note gets one. A port for which the note for every host speaks gets its own,
-    which says all that the other said. What stays as it was is not written. `seen` are the
-    versions of the ports' own notes that were read, 0 for none: where it is another by now,
-    nothing is written and the port is told as refused.
-
-    Raises ValidationError, and writes nothing, where the tags of a note would be too many.
-    """
-    wanted = list(dict.fromkeys(keys))[:MOST]
     own, of_all = _notes_of(wanted)
     new, changed, refused = [], [], []
     for key in wanted:
-        note = own.get(key) or _own(key, of_all.get(key[1:]), by, at)
+        note = own.get(key) or _own(key, of_all.get(key[1:]), by)
         if seen is not None and seen.get(key, 0) != (note.version if note.pk else 0):
             refused.append(key)
             continue
@@ -159,9 +168,7 @@ def _notes_of(keys: list[Key]) -> tuple[dict[Key, PortNote], dict[tuple[str, int
     return by_key, of_all
 
 
-def _own(key: Key, inherited: PortNote | None, by, at: datetime) -> PortNote:
+def _own(key: Key, inherited: PortNote | None, by) -> PortNote:
     values = {name: getattr(inherited, name) for name in INHERITED} if inherited else {}
     host_id, protocol, port = key
-    return PortNote(
-        host_id=host_id, protocol=protocol, port=port, created_by=by, created_at=at, **values
-    )
+    return PortNote(host_id=host_id, protocol=protocol, port=port, created_by=by, **values)

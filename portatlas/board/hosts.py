@@ -14,6 +14,12 @@ from collector.timekeeping import MISSED_SWEEPS
 from portatlas.board.words import ago, span
 from portatlas.models import BOOT, Port
 
+# The columns that the board is made of.
+TOLD = (
+    *("host_id", "verdict", "reason", "owners_reason", "unsettled", "booted_at", "sweep_interval"),
+    *("last_look_at", "last_sweep_at", "watched_since", "watched_until"),
+    *("refused_at", "refused_reason"),
+)
 NEWS = timedelta(hours=1)  # so long the board tells what happened to a host
 MOST_NEWS = 200  # of all hosts together
 
@@ -86,7 +92,7 @@ def all_hosts() -> list[Host]:
             output_field=IntegerField(),
         )
     )
-    return list(hosts)
+    return list(hosts.only(*TOLD))
 
 
 def host_views(hosts: Iterable[Host], now: datetime) -> list[HostView]:

@@ -11,6 +11,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition
 from django.views.decorators.vary import vary_on_headers
 
+from collector.models import Host
 from portatlas import moves
 from portatlas.board import revision
 from portatlas.board.browser import browser_of
@@ -59,7 +60,7 @@ def board(request: HttpRequest) -> HttpResponse:
         ports = ports.with_state(now).in_state(selection.state)
     pages = max(1, -(-chosen.total // CARDS))
     number = min(selection.page, pages)
-    rows = _rows(ports, selection, chosen, now, (number - 1) * CARDS)
+    rows = _rows(ports, selection, chosen, now, (number - 1) * CARDS, hosts)
     may_write = request.user.has_perms(MAY_WRITE)
     drawn = cards(
         rows,
@@ -109,11 +110,20 @@ def board(request: HttpRequest) -> HttpResponse:
     return render(request, template, context)
 
 
-def _rows(ports, selection: Selection, numbers: Tally, now: datetime, offset: int) -> list[Port]:
+def _rows(  # noqa: PLR0913  # what is shown, and where in it
+    ports, selection: Selection, numbers: Tally, now: datetime, offset: int, hosts: list[Host]
+) -> list[Port]:
     """Return the ports of a page: in the board's order, or in that of the groups."""
     if not selection.group:
-        with_clients = bool(selection.clients)
-        return page(now, ports, numbers, offset=offset, limit=CARDS, with_clients=with_clients)
+        return page(
+            now,
+            ports,
+            numbers,
+            offset=offset,
+            limit=CARDS,
+            with_clients=bool(selection.clients),
+            hosts=hosts,
+        )
     board = ports.for_board(now)
     if not selection.clients:
         board = board.without_clients()
