@@ -15,11 +15,18 @@ from django.db.models import Q
 from collector.sweep import Role
 from portatlas.models import Port
 from portatlas.scripts import is_interpreter
+from portatlas.states import UNEXPLAINED
 from portatlas.suggestions import named_after
 
 MOST = 500  # candidates; of more than that, the newest
 NUMBER = re.compile(r"\d+")
 BESIDE = timedelta(days=1)  # for so long a service that moves may listen on both ports
+# What moved_to() looks at, and whoever tells where a program has gone.
+TOLD = (
+    *("host", "protocol", "port", "current_state", "active_since", "last_seen_at"),
+    *("cmdline", "process_name", "role", "owner_state", "well_known", "scope"),
+    *("unit", "socket_unit", "container_name", "image", "compose_service", "exe", "note__title"),
+)
 EVIDENCE = ("unit", "socket_unit", "container_name", "compose_service", "exe")
 
 
@@ -34,10 +41,13 @@ def candidates(gone: Iterable[Port]):
     alike = Q(pk__in=[])
     for name in EVIDENCE:
         alike |= Q(**{f"{name}__in": {getattr(port, name) for port in gone} - {""}})
+    hosts = {port.host_id for port in gone}
     return (
-        Port.objects.filter(alike, current_state="active", note__isnull=True)
-        .filter(host_id__in={port.host_id for port in gone})
+        # By host and rank an index finds what listens without a note: what is left to triage.
+        Port.objects.filter(standing__host_id__in=hosts, standing__rank__in=UNEXPLAINED)
+        .filter(alike, note__isnull=True)
         .select_related("note")
+        .only(*TOLD)
         .order_by("-active_since", "pk")[:MOST]
     )
 

@@ -157,6 +157,7 @@ UNSETTLED_TRUSTED = 55
 FLAPPING = 20
 ACTIVE_CLIENTS = (13, 41)
 GONE_CLIENT = 71
+UNEXPLAINED = (11, 13, 40, 41)  # the ranks of what listens and has no note
 NOT_LISTENING = (30, 70, GONE_CLIENT)  # the ranks of what disappeared
 NEVER_SEEN = 80  # a note without a fact
 

@@ -23,6 +23,16 @@ from portatlas.models import Port
 
 LONGEST = 300  # characters of a command line or of addresses
 KEPT = 500  # drawn cards in each process, of some 2 KB
+# The columns that a card is made of, of the port and of its note; times and JSON cost the most.
+TOLD = (
+    *("host", "protocol", "port", "current_state", "first_seen_at", "last_seen_at"),
+    *("last_disappeared_at", "active_since", "endpoints", "scope", "backlog", "backlog_limit"),
+    *("owner_state", "process_name", "cmdline", "exe", "exe_is_deleted", "user", "role", "unit"),
+    *("socket_unit", "container", "container_name", "image", "compose_service", "well_known"),
+    *("note__host_id", "note__protocol", "note__port", "note__title", "note__owner"),
+    *("note__service_type", "note__risk_level", "note__tags", "note__expected_scope"),
+    *("note__review_by", "note__version"),
+)
 RISKS = dict(PortNote.RiskLevel.choices)
 TYPES = dict(PortNote.ServiceType.choices) | {"unknown": ""}
 

@@ -15,7 +15,7 @@ from portatlas.board.words import ago, span
 from portatlas.models import BOOT, Port
 
 # The columns that the board is made of.
-TOLD = (
+OF_HOST = (
     *("host_id", "verdict", "reason", "owners_reason", "unsettled", "booted_at", "sweep_interval"),
     *("last_look_at", "last_sweep_at", "watched_since", "watched_until"),
     *("refused_at", "refused_reason"),
@@ -92,7 +92,7 @@ def all_hosts() -> list[Host]:
             output_field=IntegerField(),
         )
     )
-    return list(hosts.only(*TOLD))
+    return list(hosts.only(*OF_HOST))
 
 
 def host_views(hosts: Iterable[Host], now: datetime) -> list[HostView]:

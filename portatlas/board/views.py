@@ -15,10 +15,10 @@ from collector.models import Host
 from portatlas import moves
 from portatlas.board import revision
 from portatlas.board.browser import browser_of
-from portatlas.board.cards import cards
+from portatlas.board.cards import TOLD, cards
 from portatlas.board.chips import group_chips, host_chips, state_chips
 from portatlas.board.groups import grouped
-from portatlas.board.hosts import all_hosts, host_views
+from portatlas.board.hosts import OF_HOST, all_hosts, host_views
 from portatlas.board.replies import is_fragment
 from portatlas.board.selection import Selection
 from portatlas.board.steps import first_steps
@@ -114,6 +114,7 @@ def _rows(  # noqa: PLR0913  # what is shown, and where in it
     ports, selection: Selection, numbers: Tally, now: datetime, offset: int, hosts: list[Host]
 ) -> list[Port]:
     """Return the ports of a page: in the board's order, or in that of the groups."""
+    ports = ports.only(*TOLD, *(f"host__{name}" for name in OF_HOST))
     if not selection.group:
         return page(
             now,
