@@ -11,6 +11,7 @@ from simple_history.models import HistoricalRecords
 from notes import tags
 
 EVERY_HOST = "*"
+LONGEST = 20_000  # characters of a description
 
 host_name = RegexValidator(
     r"^([A-Za-z0-9][A-Za-z0-9._:-]*|\*)\Z",
@@ -74,7 +75,9 @@ class PortNote(models.Model):
     title = models.CharField(
         max_length=200, blank=True, help_text="What it is. Empty: what is seen there names it."
     )
-    description = models.TextField(blank=True, help_text="Markdown: what one has to know of it.")
+    description = models.TextField(
+        blank=True, max_length=LONGEST, help_text="Markdown: what one has to know of it."
+    )
     owner = models.CharField(max_length=100, blank=True, help_text="Who to ask about it.")
     service_type = models.CharField(max_length=10, choices=ServiceType, default=ServiceType.UNKNOWN)
     risk_level = models.CharField(max_length=10, choices=RiskLevel, default=RiskLevel.EXPECTED)

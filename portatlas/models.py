@@ -127,14 +127,21 @@ class Memory(PortNote):
         verbose_name_plural = "memories"
 
 
+class NotDumped(models.Manager):
+    """What `dumpdata` sees of an index: nothing, for loading what it is about makes it anew."""
+
+    def get_queryset(self):
+        return super().get_queryset().none()
+
+
 class Standing(models.Model):
     """
     How a port stands: its rank, kept by the database for each port, and each note without one.
 
     It is an index over two tables, no fact: the triggers of `standing.py` fill it from the rules
-    of `states.py`, and nothing else writes it. A note for one host, or
-    for every host, that speaks of no port ever seen has no `fact`. The key is repeated, so that
-    one index gives a page of the board in its order.
+    of `states.py`, and nothing else writes it. A note for one host, or for every host, that
+    speaks of no port ever seen has no `fact`. The key is repeated, so that one index gives a page
+    of the board in its order.
     """
 
     host_id = models.CharField(max_length=64)
@@ -146,6 +153,9 @@ class Standing(models.Model):
         Port, models.DO_NOTHING, null=True, db_constraint=False, related_name="standing"
     )
     host = SoftJoin("collector.Host", on=("host_id",))
+
+    dumped = NotDumped()
+    objects = models.Manager()
 
     class Meta:
         default_permissions = ()

@@ -1,11 +1,12 @@
 """What is asked of the atlas: the read model's verbs."""
 
-from collections import Counter
+import re
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Case, Count, Exists, OuterRef, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Coalesce
 
 from collector.models import PortEvent
@@ -34,6 +35,12 @@ FOUND_IN = (
     "note__service_type",
     "note__tags",
 )
+
+# A port as people write it: 8081, :8081, 8081/tcp, tcp/8081, udp.
+NAMED = re.compile(
+    r":?(?P<number>[0-9]{1,5})(?:/(?P<of>tcp|udp))?|(?P<protocol>tcp|udp)(?:/(?P<other>[0-9]{1,5}))?"
+)
+NOTED_IN = [name.removeprefix("note__") for name in FOUND_IN if name.startswith("note__")]
 
 
 class PortQuerySet(models.QuerySet):
@@ -96,23 +103,7 @@ class PortQuerySet(models.QuerySet):
 
     def search(self, text: str):
         """Match a port number exactly, words anywhere; every word must be found, up to ten."""
-        queryset = self
-        for word in text.replace("\x00", "")[:200].split()[:MOST_WORDS]:
-            found = Q()
-            for name in FOUND_IN:
-                found |= Q(**{f"{name}__icontains": word})
-            if word.isdecimal() and len(word) <= 5:
-                found |= Q(port=int(word))
-            queryset = queryset.filter(found)
-        return queryset
-
-    def state_counts(self) -> Counter:
-        """Count the ports of each (state, is active), in one query. Needs with_state()."""
-        rows = self.order_by().values_list("severity", "current_state").annotate(n=Count("pk"))
-        counts: Counter = Counter()
-        for severity, current_state, n in rows:
-            counts[states.BY_SEVERITY[severity].state, current_state == "active"] += n
-        return counts
+        return self.filter(_found(text, FOUND_IN))
 
 
 class MemoryQuerySet(models.QuerySet):
@@ -120,3 +111,21 @@ class MemoryQuerySet(models.QuerySet):
         """Keep the notes of ports that were seen on none of the hosts that they speak of."""
         of_rank = self.filter(standing__rank=states.NEVER_SEEN)
         return of_rank.order_by("standing__port", "standing__protocol", "standing__host_id")
+
+    def search(self, text: str):
+        """Match notes as the search of ports does what they say."""
+        return self.filter(_found(text, NOTED_IN))
+
+
+def _found(text: str, columns: Iterable[str]) -> Q:
+    every_word = Q()
+    for word in text.replace("\x00", "")[:200].split()[:MOST_WORDS]:
+        found = Q()
+        for name in columns:
+            found |= Q(**{f"{name}__icontains": word})
+        if named := NAMED.fullmatch(word.lower()):
+            number, protocol = named["number"] or named["other"], named["protocol"] or named["of"]
+            port = Q(port=int(number)) if number else Q()
+            found |= port & Q(protocol=protocol) if protocol else port
+        every_word &= found
+    return every_word

@@ -25,6 +25,8 @@ PREFIX = "standing_"  # of the names of all triggers, of whatever version
 
 # On PostgreSQL two transactions do not see each other's rows: of one that writes a fact and one
 # that writes the note about it, the second has to wait, or none would see both.
+# Whoever deletes facts and writes others in one transaction deletes first: to wait for those that
+# only read the lock, while holding it with them, would be a deadlock.
 LOCK = "hashtext('portatlas_standing')"
 
 

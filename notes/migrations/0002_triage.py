@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('protocol', models.CharField(choices=[('tcp', 'tcp'), ('udp', 'udp')], default='tcp', max_length=3)),
                 ('port', models.PositiveIntegerField(db_index=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
                 ('title', models.CharField(blank=True, help_text='What it is. Empty: what is seen there names it.', max_length=200)),
-                ('description', models.TextField(blank=True, help_text='Markdown: what one has to know of it.')),
+                ('description', models.TextField(blank=True, help_text='Markdown: what one has to know of it.', max_length=20000)),
                 ('owner', models.CharField(blank=True, help_text='Who to ask about it.', max_length=100)),
                 ('service_type', models.CharField(choices=[('web', 'Web'), ('api', 'API'), ('db', 'database'), ('cache', 'Cache'), ('queue', 'Queue'), ('proxy', 'Proxy'), ('tunnel', 'Tunnel'), ('remote', 'remote access'), ('dns', 'DNS'), ('mail', 'Mail'), ('files', 'Files'), ('monitoring', 'Monitoring'), ('system', 'System'), ('test', 'Test'), ('other', 'Other'), ('unknown', 'Unknown')], default='unknown', max_length=10)),
                 ('risk_level', models.CharField(choices=[('trusted', 'Trusted'), ('expected', 'Expected'), ('suspicious', 'Suspicious')], default='expected', max_length=10)),
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='portnote',
             name='description',
-            field=models.TextField(blank=True, help_text='Markdown: what one has to know of it.'),
+            field=models.TextField(blank=True, help_text='Markdown: what one has to know of it.', max_length=20000),
         ),
         migrations.AlterField(
             model_name='portnote',

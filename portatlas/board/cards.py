@@ -5,6 +5,7 @@ A card is a value. Most are the same from one refresh to the next, for whoever l
 was drawn of them is kept.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from portatlas.board.browser import Browser
 from portatlas.board.strip import Strip, strips
 from portatlas.board.words import ago, lasting
 from portatlas.models import Port
+from portatlas.suggestions import suggest
 
 LONGEST = 300  # characters of a command line or of addresses
 KEPT = 500  # drawn cards in each process, of some 2 KB
@@ -33,6 +35,7 @@ TOLD = (
     *("note__service_type", "note__risk_level", "note__tags", "note__expected_scope"),
     *("note__review_by", "note__version"),
 )
+FOLDERS = re.compile(r"^\S*/")  # of a program: its name says more in a narrow card
 RISKS = dict(PortNote.RiskLevel.choices)
 TYPES = dict(PortNote.ServiceType.choices) | {"unknown": ""}
 
@@ -75,6 +78,7 @@ class Card:
     container: str
     image: str
     hint: str
+    perhaps: str
     command: str
     owner: str
     owner_link: str
@@ -137,6 +141,14 @@ def key(port: Port) -> str:
     return f"{port.host_id}/{port.protocol}/{port.port}"
 
 
+def _perhaps(port: Port, title: str) -> str:
+    """Say what a port that nobody has explained may be, if more can be told than its title."""
+    if port.note or not port.is_active:
+        return ""
+    guess = suggest(port).title
+    return guess if guess.casefold() != title.casefold() else ""
+
+
 def _card(  # noqa: PLR0913  # all that a card is made of
     port, *, strip, moved, now, root, show_host, may_write, browser, of_owner, of_tag
 ) -> Card:
@@ -165,7 +177,8 @@ def _card(  # noqa: PLR0913  # all that a card is made of
         container=port.container_name,
         image=port.image,
         hint=hint if hint != title and not note else "",
-        command=port.cmdline[:LONGEST],
+        perhaps=_perhaps(port, title),
+        command=FOLDERS.sub("", port.cmdline[:LONGEST]),
         owner=note.owner if note else "",
         owner_link=of_owner(note.owner) if note and note.owner else "",
         type=TYPES.get(note.service_type, "") if note else "",

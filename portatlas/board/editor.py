@@ -47,29 +47,34 @@ def editor(
     Return the form for the note about a port, which may never have been seen.
 
     `note` speaks for it now. If that one is for every host, and the port shall have its own, it
-    lends its words to a new one.
+    lends its words to a new one. Where a note has no title yet, what is seen suggests the words.
     """
     host_id, protocol, number = key
-    auto_id = f"{protocol}-{number}-%s"  # several may be open on a board
+    form = {"host_id": host_id, "auto_id": f"{protocol}-{number}-%s"}  # several may be open
+    if port is not None and not (note and note.title):
+        form["suggestion"] = suggest(port)
+    hints = _hints(form.get("suggestion"))
     if note is not None and (note.host_id == host_id or not is_own):
-        return Editor(data, host_id=host_id, auto_id=auto_id, instance=note)
+        unsaid = {name: value for name, value in hints.items() if not _says(note, name)}
+        return Editor(data, instance=note, initial=unsaid, **form)
     new = PortNote(host_id=host_id, protocol=protocol, port=number)
-    initial, suggestion = {"host_id": host_id}, None
     if note is not None:
-        initial |= {name: getattr(note, name) for name in INHERITED}
-    elif port is not None:
-        suggestion = suggest(port)
-        initial |= {
-            "title": suggestion.title,
-            "service_type": suggestion.service_type,
-            "tags": list(suggestion.tags),
-            "expected_scope": suggestion.expected_scope,
-        }
-    return Editor(
-        data,
-        host_id=host_id,
-        auto_id=auto_id,
-        suggestion=suggestion,
-        instance=new,
-        initial=initial,
-    )
+        hints = {name: getattr(note, name) for name in INHERITED}
+    return Editor(data, instance=new, initial=hints | {"host_id": host_id}, **form)
+
+
+def _hints(suggestion: Suggestion | None) -> dict[str, object]:
+    """Return what is suggested as fields of a note."""
+    if suggestion is None:
+        return {}
+    return {
+        "title": suggestion.title,
+        "service_type": suggestion.service_type,
+        "tags": list(suggestion.tags),
+        "expected_scope": suggestion.expected_scope,
+    }
+
+
+def _says(note: PortNote, name: str) -> bool:
+    """Whether somebody has said something there; where a port may listen, leaving it is that."""
+    return name == "expected_scope" or getattr(note, name) not in ("", "unknown", [])

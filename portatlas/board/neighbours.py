@@ -49,7 +49,8 @@ class Numbered(NamedTuple):
 
 def related(port: Port, now: datetime) -> Related:
     """Return what the same process, container, service or unit holds, in one query."""
-    alike = Q(current_pid__in=port.pids[:PIDS], current_state="active") if port.pids else Q()
+    holds = port.is_active and port.pids  # of a port that has gone, the process may be another
+    alike = Q(current_pid__in=port.pids[:PIDS], current_state="active") if holds else Q()
     for name, _ in BONDS:
         if value := getattr(port, name):
             alike |= Q(**{name: value})

@@ -10,7 +10,7 @@ from notes.models import EVERY_HOST, PortNote
 from portatlas.board.line_diff import DiffLine, compare
 from portatlas.models import KEY
 
-VERSIONS = 200  # that are read, of all the notes that a page is about
+VERSIONS = 100  # that are read, of all the notes that a page is about
 FRESH = 5  # that are told at once; the rest is folded
 LONGEST = 300  # characters of a value
 

@@ -36,13 +36,13 @@ def by_post(view: Callable) -> Callable:
     return inner
 
 
-def reply(request: HttpRequest, text: str, *, is_bad: bool = False) -> HttpResponse:
-    """Say what was done, and go back to where it was asked."""
+def reply(request: HttpRequest, text: str, *, is_bad: bool = False, then: str = "") -> HttpResponse:
+    """Say what was done, and go back to where it was asked, or on to another page."""
     (messages.error if is_bad else messages.success)(request, text)
     if is_fragment(request):
         return HttpResponse(status=204)
     # Not redirect(), which takes a word for the name of a view.
-    return HttpResponseRedirect(back(request))
+    return HttpResponseRedirect(then or back(request))
 
 
 def back(request: HttpRequest) -> str:

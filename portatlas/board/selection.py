@@ -9,7 +9,8 @@ from django.db.models import Expression, F, Value
 from django.db.models.functions import Coalesce
 from django.http import QueryDict
 
-from portatlas.querysets import PortQuerySet
+from notes.models import EVERY_HOST
+from portatlas.querysets import MemoryQuerySet, PortQuerySet
 from portatlas.states import PortState
 
 LONGEST = 200  # characters of a search
@@ -93,6 +94,18 @@ class Selection:
         if self.stale:
             ports = ports.stale(today)
         return ports.search(self.q)
+
+    def notes(self, notes: MemoryQuerySet, today: date) -> MemoryQuerySet:
+        """Keep the notes that are chosen; those for every host are about the chosen one too."""
+        if self.host:
+            notes = notes.filter(host_id__in=(self.host, EVERY_HOST))
+        if self.owner:
+            notes = notes.filter(owner=self.owner)
+        if self.tag:
+            notes = notes.filter(tags__icontains=f'"{self.tag}"')
+        if self.stale:
+            notes = notes.filter(review_by__lt=today)
+        return notes.search(self.q)
 
 
 def link(chosen: dict, **changes) -> str:

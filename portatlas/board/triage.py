@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
@@ -119,8 +119,7 @@ def move(request: HttpRequest, host_id: str, protocol: str, number: str) -> Http
     found = _of_key(tokens.key(host_id, protocol, number))
     if found is None:
         raise Http404("There is no note about this port of this host.")
-    fields = (request.POST.get(f"to_{name}", "") for name in ("host", "protocol", "port"))
-    said = request.POST.get("to") or "/".join(fields)
+    said = request.POST.get("to", "")
     if "@" not in said:
         said += f"@{request.POST.get('seen', '0')}"
     to, seen = tokens.parse(said) or (None, None)
@@ -128,10 +127,11 @@ def move(request: HttpRequest, host_id: str, protocol: str, number: str) -> Http
         text = "Say where to: a host, tcp or udp, and a port from 1 to 65535."
         return reply(request, text, is_bad=True)
     try:
-        services.move(found, to, by=request.user, seen=seen or found.version)
+        services.move(found, to, by=request.user, seen=seen)
     except (services.NoteChangedError, services.NoteExistsError) as exc:
         return reply(request, f"Not moved. {exc}", is_bad=True)
-    return reply(request, f"The note of {number}/{protocol} speaks for {to[2]}/{to[1]} now.")
+    text = f"The note of {number}/{protocol} speaks for {tokens.called(to)} now."
+    return reply(request, text, then=resolve_url("port", *to))  # its old page may be no more
 
 
 @by_post

@@ -1,7 +1,7 @@
 """The card board."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -71,7 +71,7 @@ def board(request: HttpRequest) -> HttpResponse:
         moved=_moved(rows),
         link=selection.link,
     )
-    never_seen = _never_seen(selection)
+    never_seen = _never_seen(selection, now.date())
     last_look = max((host.last_look_at for host in shown), default=None)
     troubled = [view for view in views if view.problems or view.news]
     context = {
@@ -138,15 +138,12 @@ def _moved(rows: Sequence[Port]) -> dict[int, Port]:
     return moves.moved_to(own, moves.candidates(own)) if own else {}
 
 
-def _never_seen(selection: Selection) -> list[Memory]:
+def _never_seen(selection: Selection, today: date) -> list[Memory]:
     """
-    Return the notes of ports that were never seen, where nothing is left out of the board.
+    Return the notes of ports that were never seen, below the first page: they are in no state.
 
     One more than the lane has room for, if there are more.
     """
-    if selection.is_narrowed or selection.state or selection.page > 1:
+    if selection.state or selection.page > 1:
         return []
-    notes = Memory.objects.never_seen()
-    if selection.host:
-        notes = notes.filter(host_id=selection.host)
-    return list(notes[: LANE + 1])
+    return list(selection.notes(Memory.objects.never_seen(), today)[: LANE + 1])

@@ -47,7 +47,7 @@ class Summary:
 
     @classmethod
     def of(cls, counts: Counter[tuple[PortState, bool]]) -> Self:
-        """Sum up what PortQuerySet.state_counts() counted: (state, is active) to ports."""
+        """Sum up what Tally.counts() counted: (state, is active) to ports."""
         active = Counter({state: n for (state, is_active), n in counts.items() if is_active})
         return cls(
             listening=active.total(),

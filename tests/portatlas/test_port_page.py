@@ -270,6 +270,15 @@ def test_what_the_same_program_holds_is_told_with_what_they_have_in_common(open_
     ]
 
 
+def test_of_a_port_that_is_gone_its_process_is_no_bond(open_port):
+    gone = open_port(80, gone=True, pids=[7], current_pid=7)
+    open_port(81, pids=[7], current_pid=7)
+
+    found = neighbours.related(Port.objects.get(pk=gone.pk), NOON)
+
+    assert found.ports == []
+
+
 def test_a_port_without_any_evidence_is_related_to_nothing(open_port, django_assert_num_queries):
     row = of_board(open_port(80))
     open_port(81)
@@ -426,9 +435,9 @@ def test_a_note_is_moved_to_where_its_program_is(admin_client, read):
     form = re.search(
         r'<button type="submit"\s+name="to"\s+value="([^"]+)"', admin_client.get(PAGE).text
     )
-    response = admin_client.post(f"{PAGE}move/", {"to": form[1], "next": PAGE})
+    response = admin_client.post(f"{PAGE}move/", {"to": form[1]})
 
-    assert response["Location"] == PAGE
+    assert response["Location"] == "/ports/atlas/tcp/8081/"
     assert PortNote.objects.get().port == 8081
     assert "Moved from 80/tcp on atlas to 8081/tcp on atlas" in read()
     assert "Moved here from 80/tcp on atlas" in read("/ports/atlas/tcp/8081/")
@@ -440,7 +449,7 @@ def test_a_note_is_moved_by_hand(admin_client, open_port, write_note, read):
 
     assert "It moved to another port" in read()
 
-    admin_client.post(f"{PAGE}move/", {"to": "atlas/udp/81", "next": PAGE})
+    admin_client.post(f"{PAGE}move/", {"to": "atlas/udp/81", "seen": 1})
 
     assert PortNote.objects.get().key == ("atlas", "udp", 81)
 

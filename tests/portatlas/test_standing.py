@@ -47,6 +47,21 @@ def afresh():
     return found
 
 
+def test_loading_a_dump_makes_the_index_anew(open_port, write_note, tmp_path):
+    open_port(7)
+    write_note(7, risk_level="trusted")
+    write_note(8)
+    file, before = tmp_path / "dump.json", set(kept())
+    call_command("dumpdata", "collector", "notes", "portatlas", output=str(file), verbosity=0)
+    PortNote.objects.all().delete()
+    PortRuntime.objects.all().delete()
+
+    call_command("loaddata", str(file), verbosity=0)
+
+    assert set(kept()) == before
+    assert kept() == afresh()
+
+
 def never_seen():
     """Return the notes of ports never seen, asked for without the index."""
     facts = {(port.host_id, *port.key) for port in PortRuntime.objects.all()}

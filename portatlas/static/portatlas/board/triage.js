@@ -6,6 +6,9 @@ const LOGGED_OUT = "You are logged out, and nothing was saved. Log in in another
 
 const send = (form, submitter) => {
   const body = new URLSearchParams(new FormData(form, submitter));
+  // Whoever has logged in anew has another token than his page, so the newest one speaks.
+  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]*)/)?.[1];
+  if (token) body.set("csrfmiddlewaretoken", token);
   const to = submitter?.getAttribute("formaction") ?? form.getAttribute("action");
   return fetch(to, { method: "POST", body, headers: { "HX-Request": "true" } });
 };
@@ -32,7 +35,7 @@ document.addEventListener("submit", async (event) => {
 
 const done = (form, submitter) => {
   if (form.matches(".editor")) leave(form.closest(".card"));
-  if (submitter?.closest(".bulk")) tick(false);
+  if (submitter?.closest(".bulk")) tick("none");
   refresh();
 };
 
@@ -43,6 +46,7 @@ const place = (element, html) => {
   const wrong = one(".errorlist", form);
   wrong?.setAttribute("tabindex", "-1");
   (wrong ?? one("input:not([type=hidden])", form)).focus();
+  form.scrollIntoView({ block: "nearest" });
 };
 
 const edit = async (link) => {
@@ -52,8 +56,11 @@ const edit = async (link) => {
     one("input:not([type=hidden])", open).focus();
     return;
   }
-  const answer = await fetch(link.href, { headers: { "HX-Request": "true" } });
-  if (!answer.ok || answer.redirected) location.assign(link.href);
+  link.setAttribute("aria-busy", "true");
+  const answer = await fetch(link.href, { headers: { "HX-Request": "true" } }).catch(() => null);
+  link.removeAttribute("aria-busy");
+  if (!answer) complainOfSilence();
+  else if (!answer.ok || answer.redirected) location.assign(link.href);
   else if (!one(".editor", card)) place(card.appendChild(document.createElement("div")), await answer.text());
 };
 
@@ -64,8 +71,10 @@ export const leave = (card) => {
 
 // ---- Tick several cards
 
-const tick = (checked) => {
-  for (const box of all(".card__pick")) box.checked = checked;
+const tick = (which) => {
+  for (const box of all(".card__pick")) {
+    box.checked = which === "all" || (which === "unnoted" && box.closest(".card--unnoted") !== null);
+  }
   count();
 };
 
@@ -84,5 +93,5 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   if (target.matches(".card__edit")) edit(target);
   else if (target.matches(".editor__cancel")) leave(target.closest(".card"));
-  else tick(target.dataset.pick === "all");
+  else tick(target.dataset.pick);
 });
