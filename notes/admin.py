@@ -2,10 +2,12 @@
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 
 from notes import services
@@ -39,8 +41,10 @@ class PortNoteAdmin(SimpleHistoryAdmin):
         services.delete(note, by=request.user, seen=int(read) if read.isdecimal() else note.version)
 
     def delete_queryset(self, request, queryset):
-        for note in queryset:
-            services.delete(note, by=request.user, seen=note.version)
+        """Delete what was chosen, however much; `changelist_view` has it all or nothing."""
+        notes, now = list(queryset), timezone.now()
+        for start in range(0, len(notes), services.MOST):
+            services.delete_many(notes[start : start + services.MOST], by=request.user, at=now)
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """
@@ -86,6 +90,9 @@ class PortNoteAdmin(SimpleHistoryAdmin):
         return super().history_view(request, object_id, extra_context)
 
     def history_form_view(self, request, object_id, version_id, extra_context=None):
+        """Show an earlier version to whoever may read; to bring it back is to change the note."""
+        if request.method == "POST" and not self.has_change_permission(request):
+            raise PermissionDenied  # simple_history lets everybody save who may read
         _number(object_id)
         _number(version_id)
         try:

@@ -108,6 +108,23 @@ def test_who_changes_notes(group, may, member, write_note):
 
 
 @pytest.mark.parametrize(
+    ("group", "may"), [("viewer", False), ("annotator", True), ("admin", True)]
+)
+def test_who_brings_back_an_earlier_version_of_a_note(group, may, member, write_note):
+    client, note = member(group), write_note(80, title="Shop")
+    address = f"/admin/notes/portnote/{note.pk}/history/{note.history.get().pk}/"
+    form = KEY | {"title": "Taken", "risk_level": "trusted", "service_type": "web", "seen": "1"}
+
+    page = client.get(address)
+    response = client.post(address, form)
+
+    note.refresh_from_db()
+    assert (page.status_code, response.status_code) == (200, 302 if may else 403)
+    assert note.title == ("Taken" if may else "Shop")
+    assert note.history.count() == (2 if may else 1)
+
+
+@pytest.mark.parametrize(
     ("group", "may"), [("viewer", False), ("annotator", False), ("admin", True)]
 )
 def test_administrators_alone_delete_notes(group, may, member, write_note):
