@@ -8,6 +8,7 @@ from notes.models import PortNote
 from notes.services import INHERITED
 
 TAGS_HELP = "Lower-case words, separated by commas."
+AS_IT_IS = ("", "as it is")
 MOST_OPTIONS = 200  # of what others wrote, offered while one types
 
 
@@ -116,22 +117,29 @@ def shown(value) -> str:
 class AnnotateForm(forms.Form):
     """The same words for many notes: what is left empty stays as it is."""
 
-    owner = forms.CharField(required=False, max_length=100, widget=Completed(owners))
-    service_type = forms.ChoiceField(
-        label="Service type",
-        required=False,
-        choices=[("", "as it is"), *PortNote.ServiceType.choices],
-    )
     risk_level = forms.ChoiceField(
-        label="Risk level", required=False, choices=[("", "as it is"), *PortNote.RiskLevel.choices]
+        label="Risk", required=False, choices=[AS_IT_IS, *PortNote.RiskLevel.choices]
+    )
+    owner = forms.CharField(
+        required=False,
+        max_length=PortNote._meta.get_field("owner").max_length,
+        widget=Completed(owners),
+        help_text="Who to ask about it.",
+    )
+    service_type = forms.ChoiceField(
+        required=False, choices=[AS_IT_IS, *PortNote.ServiceType.choices]
     )
     expected_scope = forms.ChoiceField(
-        label="Expected scope",
-        required=False,
-        choices=[("", "as it is"), *PortNote.ExpectedScope.choices],
+        label="May listen", required=False, choices=[AS_IT_IS, *PortNote.ExpectedScope.choices]
     )
-    review_by = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
-    add_tags = TagsField(label="Add tags", required=False, help_text=TAGS_HELP)
+    review_by = forms.DateField(
+        required=False,
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        help_text="When somebody should look again.",
+    )
+    add_tags = TagsField(
+        required=False, help_text="Lower-case words, separated by commas, beside those it has."
+    )
 
     def clean(self):
         cleaned = super().clean()

@@ -8,6 +8,11 @@ from notes.services import Key
 SHOWN = 20  # ports that are named
 
 
+def named(key: Key) -> str:
+    host_id, protocol, port = key
+    return f"{port}/{protocol} on {'every host' if host_id == EVERY_HOST else host_id}"
+
+
 class Line(NamedTuple):
     """A port that is chosen, and the note that would be written."""
 
@@ -17,8 +22,7 @@ class Line(NamedTuple):
 
     @property
     def name(self) -> str:
-        host_id, protocol, port = self.key
-        return f"{port}/{protocol} on {'every host' if host_id == EVERY_HOST else host_id}"
+        return named(self.key)
 
 
 class Preview(NamedTuple):
@@ -29,6 +33,7 @@ class Preview(NamedTuple):
     new: int
     inherited: int
     lines: list[Line]
+    versions: dict[Key, int]  # of the ports' own notes, 0 for none
 
     @classmethod
     def of(cls, keys: list[Key]) -> Self:
@@ -50,7 +55,8 @@ class Preview(NamedTuple):
                 fate = "gets a note of its own, which begins as the one for every host"
             lines.append(Line(key, note.title if note else "", fate))
         new = len(keys) - len(own) - len(inherited)
-        return cls(len(keys), len(own), new, len(inherited), lines)
+        versions = {key: notes[key].version if key in notes else 0 for key in keys}
+        return cls(len(keys), len(own), new, len(inherited), lines, versions)
 
     @property
     def unnamed(self) -> int:

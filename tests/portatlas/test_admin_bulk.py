@@ -94,13 +94,13 @@ def test_assigning_an_owner_leads_to_the_field(choose, open_port, write_note):
 
 
 def annotate(client, keys, **said):
-    return client.post(ANNOTATE, {"key": keys, "back": f"{PORTS}?state=unnoted"} | said)
+    return client.post(ANNOTATE, {"key": keys, "next": f"{PORTS}?state=unnoted"} | said)
 
 
 def test_only_what_is_filled_in_changes(admin_client, admin_user, write_note):
     write_note(1, title="Shop", owner="alice", risk_level="suspicious", tags=["web"])
     write_note(2, host_id="*", title="SSH", owner="ops")
-    keys = ["atlas/tcp/1", "atlas/tcp/2", "atlas/tcp/3"]
+    keys = ["atlas/tcp/1@1", "atlas/tcp/2@0", "atlas/tcp/3@0"]
 
     response = annotate(admin_client, keys, risk_level="trusted", add_tags="prod web")
 
@@ -118,7 +118,9 @@ def test_what_was_done_is_told(admin_client, write_note):
     write_note(1, risk_level="trusted")
     write_note(2)
 
-    annotate(admin_client, ["atlas/tcp/1", "atlas/tcp/2", "atlas/tcp/3"], risk_level="trusted")
+    keys = ["atlas/tcp/1@1", "atlas/tcp/2@1", "atlas/tcp/3@0"]
+
+    annotate(admin_client, keys, risk_level="trusted")
 
     assert told(admin_client.get(PORTS)) == ["1 note was made, 1 changed, 1 said it already."]
 
@@ -129,14 +131,72 @@ def test_a_wrong_value_comes_back_with_what_was_typed(admin_client):
     form = response.context["form"]
     assert set(form.errors) == {"review_by"}
     assert (form["owner"].value(), form["review_by"].value()) == ("alice", "soon")
-    assert response.context["keys"] == ["atlas/tcp/1"]
+    assert response.context["keys"] == ["atlas/tcp/1@0"]
     assert PortNote.objects.count() == 0
 
 
 def test_an_empty_form_asks_for_something(admin_client):
     response = annotate(admin_client, ["atlas/tcp/1"])
 
-    assert "Say at least one thing" in response.text
+    assert "Nothing is filled in, so nothing would change." in response.text
+
+
+def test_too_many_tags_come_back_with_what_was_typed(admin_client, write_note):
+    write_note(1, tags=[f"t{number}" for number in range(28)])
+
+    response = annotate(admin_client, ["atlas/tcp/1@1"], owner="bob", add_tags="a b c")
+
+    form = response.context["form"]
+    assert form.errors == {"add_tags": ["A note has at most 30 tags."]}
+    assert (form["owner"].value(), form["add_tags"].value()) == ("bob", "a b c")
+    assert response.context["keys"] == ["atlas/tcp/1@1"]
+    assert PortNote.objects.get().owner == ""
+
+
+def test_the_second_of_two_people_is_told_and_overwrites_nothing(
+    choose, admin_client, open_port, write_note
+):
+    ports = [open_port(number) for number in (1, 2, 3)]
+    note = write_note(1)
+    page = choose(PORTS, "assign_owner", ports)
+    note.owner = "alice"
+    services.save(note, by=None, seen=1)
+    write_note(2, owner="carol")
+
+    annotate(admin_client, page.context["keys"], owner="bob")
+
+    assert list(PortNote.objects.values_list("port", "owner").order_by("port")) == [
+        (1, "alice"),
+        (2, "carol"),
+        (3, "bob"),
+    ]
+    assert told(admin_client.get(PORTS)) == [
+        "1 note was made, 0 changed.",
+        "Left alone: 2/tcp on atlas, 1/tcp on atlas. Somebody else changed them meanwhile.",
+    ]
+
+
+def test_where_somebody_else_changed_all_only_that_is_told(admin_client, write_note):
+    for number in range(1, 8):
+        write_note(number, version=2)
+
+    annotate(admin_client, [f"atlas/tcp/{number}@1" for number in range(1, 8)], owner="bob")
+
+    assert told(admin_client.get(PORTS)) == [
+        (
+            "Left alone: 1/tcp on atlas, 2/tcp on atlas, 3/tcp on atlas, 4/tcp on atlas, "
+            "5/tcp on atlas and 2 more. Somebody else changed them meanwhile."
+        )
+    ]
+
+
+def test_what_was_read_first_counts_however_often_the_page_asks(admin_client, write_note):
+    write_note(1, version=2)
+
+    page = annotate(admin_client, ["atlas/tcp/1@1"], review_by="soon")
+    annotate(admin_client, page.context["keys"], owner="bob")
+
+    assert PortNote.objects.get().owner == ""
 
 
 def test_notes_are_annotated_from_their_own_list(choose, admin_client, write_note):
@@ -191,11 +251,27 @@ def test_nothing_is_written_by_a_link(admin_client):
     assert admin_client.get(ANNOTATE).status_code == 405
 
 
-@pytest.mark.parametrize("back", ["https://example.org/", "//example.org", "javascript:alert(1)"])
-def test_the_way_back_stays_here(back, admin_client):
-    response = annotate(admin_client, ["atlas/tcp/1"], owner="bob", back=back)
+@pytest.mark.parametrize(
+    ("asked", "location"),
+    [
+        ("https://example.org/", "/"),
+        ("//example.org", "/"),
+        ("javascript:alert(1)", "/"),
+        # No name of a view is looked up.
+        ("nowhere", "nowhere"),
+        ("admin:index", "/"),
+    ],
+)
+def test_the_way_back_stays_here(asked, location, admin_client):
+    response = annotate(admin_client, ["atlas/tcp/1"], owner="bob", next=asked)
 
-    assert response["Location"] == PORTS
+    assert (response.status_code, response["Location"]) == (302, location)
+
+
+def test_the_page_that_asks_again_leads_back_to_an_address(admin_client):
+    response = annotate(admin_client, ["atlas/tcp/1"], next="https://example.org/")
+
+    assert '<a href="/" class="closelink">' in response.text
 
 
 @pytest.mark.parametrize(
@@ -208,13 +284,30 @@ def test_the_way_back_stays_here(back, admin_client):
         "atlas/tcp/0",
         "atlas/tcp/65536",
         "atlas/tcp/²",
+        "atlas/tcp/1@",
+        "*",
+        "*/tcp/0",
+        "**/tcp/1",
         "a b/tcp/1",
         "x" * 65 + "/tcp/1",
         "atlas/tcp/" + "9" * 5000,
     ],
 )
 def test_what_is_no_port_is_left_out(text):
-    assert read([text, "atlas/udp/53", "atlas/udp/53"]) == [("atlas", "udp", 53)]
+    assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("atlas/udp/53", (("atlas", "udp", 53), 0)),
+        ("atlas/tcp/80@7", (("atlas", "tcp", 80), 7)),
+        ("*/tcp/80@7", (("*", "tcp", 80), 7)),
+        ("every/tcp/80@7", (("every", "tcp", 80), 7)),
+    ],
+)
+def test_a_port_is_named_with_the_version_of_its_note_that_was_read(text, found):
+    assert read(text) == found
 
 
 def test_the_page_needs_no_exception_from_the_policy(choose, open_port):
