@@ -14,9 +14,8 @@ from collector import asking
 from collector.models import Coverage, Host, HostEvent, PortEvent
 from portatlas.admin.linked import host_link, in_place_of, moment, port_address
 from portatlas.board.timeline import Line
+from portatlas.board.triage import PATIENCE
 from portatlas.models import MAY_WRITE
-
-PATIENCE = 10  # seconds in which a look that was asked for should be there
 
 
 @in_place_of(Host)

@@ -5,7 +5,7 @@ import json
 from django.contrib import admin
 from django.db.models import TextField
 from django.db.models.functions import Cast
-from django.urls import path
+from django.urls import NoReverseMatch, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
@@ -81,6 +81,7 @@ class PortNoteAdmin(bulk.BulkActions, Exported, Plain):
     show_facets = admin.ShowFacets.ALWAYS
     show_full_result_count = False
     csv_name, csv_columns = "notes", OF_NOTES
+    csv_related = ("created_by", "updated_by")
 
     def get_urls(self):
         annotate = self.admin_site.admin_view(require_POST(bulk.annotate))
@@ -95,7 +96,13 @@ class PortNoteAdmin(bulk.BulkActions, Exported, Plain):
         return [name for name in self.list_display if may_see or name != "state"]
 
     def view_on_site(self, note):
-        return None if note.speaks_for_every_host else linked.port_address(note)
+        """Link to the page of the port, unless what was typed into the form names none."""
+        if note.speaks_for_every_host:
+            return None
+        try:
+            return linked.port_address(note)
+        except NoReverseMatch:
+            return None
 
     @admin.display(description="port", ordering="port")
     def number(self, note):

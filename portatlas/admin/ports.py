@@ -107,6 +107,7 @@ class PortAdmin(BulkActions, Exported, ReadOnlyAdmin):
     show_full_result_count = False
     inlines = (Timeline,)
     csv_name, csv_columns = "ports", OF_PORTS
+    csv_related = ("note", "host")
 
     def has_view_permission(self, request, obj=None):
         return request.user.has_perms(SEE_PORTS)

@@ -1,10 +1,12 @@
 """The admin of notes: nobody writes over another's words, and nothing that was typed is lost."""
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 
 from notes import services
 from notes.admin import PortNoteAdmin
 from notes.models import PortNote
+from tests.conftest import NOON
 
 NOTES = "/admin/notes/portnote/"
 ADD = f"{NOTES}add/"
@@ -93,6 +95,30 @@ def hurry(monkeypatch):
     return hurry
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("host_id", "my host"),
+        ("host_id", "x/y"),
+        ("host_id", "a" * 65),
+        ("port", "99999999"),
+        ("port", "-5"),
+        ("port", "0"),
+        ("protocol", "icmp"),
+    ],
+)
+def test_what_names_no_port_is_explained_and_kept(field, value, admin_client, write_note, typed):
+    note = write_note(80)
+
+    response = admin_client.post(change(note), typed | {"seen": "1", field: value})
+
+    form = response.context["adminform"].form
+    assert response.status_code == 200
+    assert field in form.errors
+    assert form[field].value() == value
+    assert PortNote.objects.get().key == ("atlas", "tcp", 80)
+
+
 def test_a_race_for_the_lock_is_told_and_keeps_what_was_typed(
     admin_client, write_note, typed, hurry
 ):
@@ -172,12 +198,13 @@ def test_of_many_notes_none_is_deleted_if_somebody_changed_one(
     admin_client, write_note, monkeypatch
 ):
     notes = [write_note(80), write_note(81)]
-    delete = services.delete
+    delete_many = services.delete_many
 
-    def late(note, *, by, seen):
-        delete(note, by=by, seen=seen if note.port == 80 else seen + 1)
+    def late(read, **terms):
+        PortNote.objects.filter(port=81).update(version=2)
+        delete_many(read, **terms)
 
-    monkeypatch.setattr(services, "delete", late)
+    monkeypatch.setattr(services, "delete_many", late)
     data = {"action": "delete_selected", "post": "yes"}
 
     response = admin_client.post(
@@ -186,6 +213,74 @@ def test_of_many_notes_none_is_deleted_if_somebody_changed_one(
 
     assert "Nothing was deleted." in response.text
     assert PortNote.objects.count() == 2
+    assert not PortNote.history.filter(history_type="-").exists()
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_deleting_many_notes_costs_the_same_for_any_number(
+    count, admin_client, write_note, django_assert_num_queries
+):
+    rows = [write_note(number).pk for number in range(1000, 1000 + count)]
+    data = {"action": "delete_selected", "post": "yes", "_selected_action": rows}
+    ContentType.objects.clear_cache()  # the admin asks for one, once in a process
+
+    # Session, user; in a transaction the list (number, rows, ports) and what is chosen of it
+    # (any, all), the content type, the log; in another the lock, the history, the deletion.
+    with django_assert_num_queries(16):
+        admin_client.post(NOTES, data)
+
+    assert not PortNote.objects.exists()
+
+
+def test_more_notes_than_are_deleted_at_once_are_deleted_too(admin_client, write_note, monkeypatch):
+    monkeypatch.setattr(services, "MOST", 2)
+    rows = [write_note(number).pk for number in range(1, 6)]
+    data = {"action": "delete_selected", "post": "yes", "_selected_action": rows}
+
+    admin_client.post(NOTES, data)
+
+    assert not PortNote.objects.exists()
+    assert PortNote.history.filter(history_type="-").count() == 5
+
+
+def test_many_notes_leave_the_history_that_each_would_leave(write_note, other):
+    words = {"title": "Shop", "tags": ["web"], "review_by": NOON.date(), "description": "one"}
+    alone, among = write_note(80, **words), write_note(81, **words)
+
+    services.delete(alone, by=other, seen=1)
+    services.delete_many([among], by=other, at=NOON)
+
+    one, other_one = PortNote.history.filter(history_type="-").order_by("port").values()
+    own = ("id", "port", "history_id", "history_date")
+    assert {name: other_one[name] for name in one if name not in own} == {
+        name: one[name] for name in one if name not in own
+    }
+    assert (other_one["id"], other_one["history_date"]) == (among.pk, NOON)
+
+
+def test_notes_that_somebody_deleted_are_told_too(write_note, other):
+    notes = [write_note(80), write_note(81)]
+    PortNote.objects.get(port=80).delete()
+
+    with pytest.raises(services.NoteChangedError):
+        services.delete_many(notes, by=other, at=NOON)
+
+    assert PortNote.objects.count() == 1
+
+
+def test_only_so_many_notes_are_deleted_at_once(write_note, other, monkeypatch):
+    monkeypatch.setattr(services, "MOST", 1)
+
+    with pytest.raises(ValueError, match="At most 1 notes"):
+        services.delete_many([write_note(80), write_note(81)], by=other, at=NOON)
+
+    assert PortNote.objects.count() == 2
+
+
+def test_no_notes_are_deleted_in_silence(other):
+    services.delete_many([], by=other, at=NOON)
+
+    assert not PortNote.history.exists()
 
 
 def versions(note):

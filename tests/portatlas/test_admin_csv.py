@@ -6,7 +6,7 @@ import io
 import pytest
 from django.contrib.auth.models import Permission
 
-from portatlas.admin.csv_export import harmless
+from portatlas.admin.csv_export import UNKNOWN, harmless
 
 PORTS = "/admin/portatlas/port/export/"
 NOTES = "/admin/notes/portnote/export/"
@@ -92,6 +92,61 @@ def test_any_number_of_rows_is_read_at_once(
         found = table(admin_client.get(address))
 
     assert len(found) == count
+
+
+@pytest.mark.parametrize("count", [1, 7])
+@pytest.mark.parametrize("how", ["get", "post"])
+def test_who_wrote_the_notes_is_read_with_them(
+    how, count, admin_client, django_user_model, write_note, django_assert_num_queries
+):
+    notes = [
+        write_note(
+            number,
+            created_by=django_user_model.objects.create_user(f"writer-{number}"),
+            updated_by=django_user_model.objects.create_user(f"changer-{number}"),
+        )
+        for number in range(1, 1 + count)
+    ]
+    ticked = {"action": "export_selected", "_selected_action": [note.pk for note in notes]}
+
+    # Session, user, number, rows, ports, and the file; an action is a transaction besides.
+    with django_assert_num_queries(6 if how == "get" else 8):
+        found = table(
+            admin_client.get(NOTES)
+            if how == "get"
+            else admin_client.post("/admin/notes/portnote/", ticked | {"index": "0"})
+        )
+
+    assert sorted((row["written by"], row["changed by"]) for row in found) == [
+        (f"writer-{number}", f"changer-{number}") for number in range(1, 1 + count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "query"),
+    [
+        (PORTS, "foo=bar"),
+        (PORTS, "port__exact=x"),
+        (PORTS, "tag="),
+        (NOTES, "foo=bar"),
+        (NOTES, "port__exact=x"),
+        (NOTES, "state=xx"),
+    ],
+)
+def test_what_the_list_can_not_be_filtered_by_gives_no_file_but_a_word(
+    address, query, admin_client
+):
+    response = admin_client.get(f"{address}?{query}", follow=True)
+
+    assert response.redirect_chain == [(address.removesuffix("export/"), 302)]
+    assert [str(message) for message in response.context["messages"]] == [UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("address", "query"), [(PORTS, "state=xx"), (NOTES, "tag="), (NOTES, "p=99")]
+)
+def test_what_the_list_takes_in_its_stride_is_exported(address, query, admin_client):
+    assert table(admin_client.get(f"{address}?{query}")) == []
 
 
 @pytest.mark.parametrize(
