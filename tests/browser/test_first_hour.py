@@ -11,10 +11,15 @@ from playwright.sync_api import Page, expect
 
 from collector.tasks import collect
 from notes.models import PortNote
+from portatlas.states import PortState
 from tests.tools import require
 
 SERVICE = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(600)"
 COME_BACK = "document.dispatchEvent(new Event('visibilitychange'))"
+STATES = """cards => cards.map((card) => [
+  card.querySelector(".card__link").textContent,
+  card.querySelector(".state").textContent.toLowerCase(),
+])"""
 
 
 class Hand:
@@ -67,6 +72,18 @@ def look(page: Page):
     page.evaluate(COME_BACK)
 
 
+def is_on_top(page: Page, port: int, state: PortState) -> bool:
+    """
+    Return whether nothing calmer, or as urgent, stands above a port.
+
+    Other programs of this machine come and go beside ours, and some may be more urgent.
+    """
+    cards = page.locator(".card").evaluate_all(STATES)
+    above = cards[: cards.index([f"{port}/tcp", state])]
+    order = PortState.values
+    return all(order.index(other) < order.index(state) for _, other in above)
+
+
 def test_from_an_empty_board_to_a_ghost_and_a_stranger(signed_in, db):
     """Everything is triaged in three clicks; then what goes and what comes stands on top."""
     page, hand = signed_in, Hand(signed_in)
@@ -96,10 +113,12 @@ def test_from_an_empty_board_to_a_ghost_and_a_stranger(signed_in, db):
 
     look(page)
     expect(of("ghost").first).to_have_text(f"{trusted}/tcp")
+    assert is_on_top(page, trusted, PortState.GHOST)
     with service(trusted), service(stranger):
         look(page)
         expect(of("ghost").filter(has_text=f"{trusted}/tcp")).to_have_count(0)
         expect(of("unnoted").first).to_have_text(f"{stranger}/tcp")
+        assert is_on_top(page, stranger, PortState.UNNOTED)
 
     assert PortNote.objects.get(port=trusted).risk_level == "trusted"
     assert not PortNote.objects.filter(port=stranger).exists()
