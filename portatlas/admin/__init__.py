@@ -6,3 +6,4 @@ from portatlas.admin import facts, notes, people, ports, saved_views, schedule  
 
 admin.site.site_header = admin.site.site_title = "Port Atlas"
 admin.site.index_title = "Facts and memory"
+admin.site.site_url = None  # every page leads to the board by its name

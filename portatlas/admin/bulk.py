@@ -1,5 +1,7 @@
 """The same written into many notes at once: a page says what will change, and then it is done."""
 
+from functools import partial
+
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -8,7 +10,7 @@ from django.utils import timezone
 
 from notes import services
 from notes.forms import AnnotateForm
-from notes.models import EVERY_HOST, PortNote
+from notes.models import PortNote
 from notes.services import Key, Written
 from portatlas.admin.preview import Preview, named
 from portatlas.board import tokens
@@ -20,18 +22,7 @@ NONE_CHOSEN = "No port was chosen: tick some first."
 TOO_MANY = f"At most {services.MOST} at once: choose fewer, or filter the list first."
 
 
-def as_text(key: Key, seen: int) -> str:
-    host_id, protocol, port = key
-    return f"{host_id}/{protocol}/{port}@{seen}"
-
-
-def read(text: str) -> tuple[Key, int] | None:
-    """Read a port as the board names it; from a list of notes it may be of every host."""
-    host_id, _, rest = text.partition("/")
-    if host_id != EVERY_HOST:
-        return tokens.parse(text)
-    found = tokens.parse(f"every/{rest}")
-    return found and ((EVERY_HOST, *found[0][1:]), found[1])
+_parse = partial(tokens.parse, or_every_host=True)  # a list of notes has those too
 
 
 def said(written: Written, total: int) -> str:
@@ -78,7 +69,7 @@ def ask(
         "title": "Write the same into many notes",
         "opts": PortNote._meta,
         "form": form,
-        "keys": [as_text(*each) for each in seen.items()],
+        "keys": [tokens.text(*each) for each in seen.items()],
         "preview": preview,
         "back": came_from,
     }
@@ -89,7 +80,7 @@ def annotate(request: HttpRequest) -> HttpResponse:
     """Write what the form says into the notes of the ports that it names, or show it again."""
     if not request.user.has_perms(MAY_WRITE):
         raise PermissionDenied
-    seen = dict(filter(None, map(read, request.POST.getlist("key"))))
+    seen = dict(filter(None, map(_parse, request.POST.getlist("key"))))
     if not seen or len(seen) > services.MOST:
         messages.error(request, TOO_MANY if seen else NONE_CHOSEN)
         return HttpResponseRedirect(back(request))

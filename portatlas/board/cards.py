@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from notes.models import PortNote
-from portatlas.board import opening, owners
+from portatlas.board import opening, owners, tokens
 from portatlas.board.browser import Browser
 from portatlas.board.strip import Strip, strips
 from portatlas.board.words import ago, lasting
@@ -137,8 +137,8 @@ def cards(  # noqa: PLR0913  # what a card depends on beside its port
     return [_card(port, strip=past[port.pk], moved=moved.get(port.pk), **of_all) for port in ports]
 
 
-def key(port: Port) -> str:
-    return f"{port.host_id}/{port.protocol}/{port.port}"
+def _key(port: Port) -> tuple[str, str, int]:
+    return port.host_id, port.protocol, port.port
 
 
 def _perhaps(port: Port, title: str) -> str:
@@ -157,9 +157,9 @@ def _card(  # noqa: PLR0913  # all that a card is made of
     process = port.process_name if port.process_name != title else ""
     return Card(
         id=port.pk,
-        token=f"{key(port)}@{note.version if note and not is_inherited else 0}",
+        token=tokens.text(_key(port), note.version if note and not is_inherited else 0),
         # A host's name has nothing in it that an address would have to quote.
-        link=f"{root}ports/{key(port)}/",
+        link=f"{root}ports/{port.host_id}/{port.protocol}/{port.port}/",
         number=port.port,
         protocol=port.protocol,
         state=port.state.value,
@@ -194,7 +194,7 @@ def _card(  # noqa: PLR0913  # all that a card is made of
         first_seen=ago(port.first_seen_at, now),
         address=opening.address(port, here=browser.host_id, site=browser.site),
         strip=strip,
-        move=Move(f"{moved.port}/{moved.protocol}", f"{key(moved)}@{note.version}")
+        move=Move(f"{moved.port}/{moved.protocol}", tokens.text(_key(moved), note.version))
         if moved
         else None,
         may_write=may_write,

@@ -6,19 +6,29 @@ from django.http import Http404
 
 from collector.sweep import HOST_ID
 from notes import services
+from notes.models import EVERY_HOST
 from portatlas.models import KEY, Port
 
 NAMED = re.compile(
-    rf"(?P<host>{HOST_ID})/(?P<protocol>tcp|udp)/(?P<port>[0-9]{{1,5}})(?:@(?P<seen>[0-9]{{1,9}}))?"
+    rf"(?P<host>{HOST_ID}|\*)/(?P<protocol>tcp|udp)/(?P<port>[0-9]{{1,5}})"
+    r"(?:@(?P<seen>[0-9]{1,9}))?"
 )
 
 
-def parse(text: str) -> tuple[services.Key, int] | None:
-    """Read host/protocol/port@version; None if it is none."""
+def parse(text: str, *, or_every_host: bool = False) -> tuple[services.Key, int] | None:
+    """Read host/protocol/port@version; None if it is none, or is not about one host."""
     found = NAMED.fullmatch(text)
     if not found or not 1 <= int(found["port"]) <= 65535:
         return None
+    if found["host"] == EVERY_HOST and not or_every_host:
+        return None
     return (found["host"], found["protocol"], int(found["port"])), int(found["seen"] or 0)
+
+
+def text(key: services.Key, seen: int) -> str:
+    """Write what parse() reads."""
+    host_id, protocol, port = key
+    return f"{host_id}/{protocol}/{port}@{seen}"
 
 
 def key(host_id: str, protocol: str, number: str) -> services.Key:

@@ -7,7 +7,7 @@ from portatlas.migrations import _permissions
 
 VIEWS = {
     "Inbox": "state=unnoted&client=no",
-    "Look now": "state=suspicious",
+    "Urgent": "state=suspicious",
     "Missing": "state=ghost",
     "Open to everywhere, nobody's": "reach=any&owner=-&client=no",
     "Knowledge to review": "review=stale",

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission
 
 from notes import services
 from notes.models import PortNote
-from portatlas.admin.bulk import TOO_MANY, read
+from portatlas.admin.bulk import TOO_MANY
 from tests.portatlas.test_csp import InlineFinder
 
 PORTS = "/admin/portatlas/port/"
@@ -272,42 +272,6 @@ def test_the_page_that_asks_again_leads_back_to_an_address(admin_client):
     response = annotate(admin_client, ["atlas/tcp/1"], next="https://example.org/")
 
     assert '<a href="/" class="closelink">' in response.text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "atlas",
-        "atlas/tcp",
-        "atlas/sctp/1",
-        "atlas/tcp/0",
-        "atlas/tcp/65536",
-        "atlas/tcp/²",
-        "atlas/tcp/1@",
-        "*",
-        "*/tcp/0",
-        "**/tcp/1",
-        "a b/tcp/1",
-        "x" * 65 + "/tcp/1",
-        "atlas/tcp/" + "9" * 5000,
-    ],
-)
-def test_what_is_no_port_is_left_out(text):
-    assert read(text) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("atlas/udp/53", (("atlas", "udp", 53), 0)),
-        ("atlas/tcp/80@7", (("atlas", "tcp", 80), 7)),
-        ("*/tcp/80@7", (("*", "tcp", 80), 7)),
-        ("every/tcp/80@7", (("every", "tcp", 80), 7)),
-    ],
-)
-def test_a_port_is_named_with_the_version_of_its_note_that_was_read(text, found):
-    assert read(text) == found
 
 
 def test_the_page_needs_no_exception_from_the_policy(choose, open_port):

@@ -17,7 +17,7 @@ def test_five_views_are_there_from_the_beginning(admin_client, db):
 
     assert dict(views) == {
         "Inbox": "state=unnoted&client=no",
-        "Look now": "state=suspicious",
+        "Urgent": "state=suspicious",
         "Missing": "state=ghost",
         "Open to everywhere, nobody's": "reach=any&owner=-&client=no",
         "Knowledge to review": "review=stale",
@@ -32,7 +32,7 @@ def test_views_are_links_above_the_list(admin_client, open_port):
     text = admin_client.get(f"{PORTS}?state=suspicious").text
 
     assert f'href="{PORTS}?state=unnoted&amp;client=no"' in text
-    assert text.count('aria-current="page">Look now') == 1
+    assert text.count('aria-current="page">Urgent') == 1
 
 
 def test_the_filter_of_a_list_is_saved_by_a_link_to_a_form(admin_client, open_port):
