@@ -1,5 +1,6 @@
 """Ports and notes for a browser to look at: few, many, of every state, and hostile."""
 
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from collector.models import Coverage, HostEvent, PortEvent
+from collector.models import Coverage, HostEvent, PortEvent, PortRuntime
 
 LONG = "a-name-without-a-place-to-break-" * 8
 
@@ -43,6 +44,24 @@ class Fleet:
         for number in range(3000, 3019):
             self.port(number, cmdline=f"/usr/bin/server --port {number}")
         self.write_note(9000, host_id="atlas", title="Backup target")
+
+    def five_hundred_ports(self):
+        """Five full pages, and a few more."""
+        self.every_state(1000)
+        self.many(500)
+
+    def every_kind(self):
+        self.every_state(1000)
+
+    def stale_note(self):
+        self.one_port()
+        self.write_note(22, review_by=self.now - timedelta(days=40))
+
+    def note_for_every_host(self):
+        """A note that speaks for two hosts."""
+        for host_id in ("atlas", "borealis"):
+            self.port(22, host_id=host_id)
+        self.write_note(22, host_id="*", title="SSH", owner="ops", description="Keys *only*.")
 
     def three_hosts(self):
         """One well, one that was not seen for long, one that failed; with news."""
@@ -107,6 +126,14 @@ class Fleet:
         self.write_note(number + 2, risk_level="trusted", owner="alice")
         self.write_note(number + 4, risk_level="expected", tags=["prod", "web"])
         self.write_note(number + 5, risk_level="trusted")
+
+    def many(self, count):
+        """Ports that are alike, in one statement."""
+        first = self.port(3000)
+        others = [copy(first) for _ in range(count - 1)]
+        for number, other in enumerate(others, start=3001):
+            other.pk, other.port = None, number
+        PortRuntime.objects.bulk_create(others)
 
     def hostile_ports(self, number):
         self.port(number, process_name=LONG[:255], cmdline=LONG, user=LONG[:255])

@@ -3,24 +3,20 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.checks import NARROW, WIDE, axe_in_schemes, overflow, set_width
+from tests.browser.checks import NARROW, WIDE, axe, axe_in_schemes, overflow, set_width
+from tests.browser.hands import log_in
 from tests.browser.pages import PAGES
 
 NOT_FOUND = "error: Failed to load resource: the server responded with a status of 404 (Not Found)"
 
 
 def wrong_with(page):
+    """Return what is wrong at each width; colours are the same at both, so dark ones at one."""
     found = []
-    for width in (WIDE, NARROW):
+    for width, check in ((WIDE, axe), (NARROW, axe_in_schemes)):
         set_width(page, width)
-        found += [f"{width} px: {finding}" for finding in overflow(page) + axe_in_schemes(page)]
+        found += [f"{width} px: {finding}" for finding in overflow(page) + check(page)]
     return found
-
-
-def log_in(page, password):
-    page.get_by_label("User name").fill("admin")
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
 
 
 @pytest.mark.parametrize("listed", PAGES, ids=lambda listed: listed.name)
@@ -28,8 +24,22 @@ def test_everybody_can_use_the_page(listed, fleet, signed_in):
     listed.record(fleet)
 
     signed_in.goto(listed.path)
+    listed.begin(signed_in)
 
     found = wrong_with(signed_in)
+    assert found == [], "\n".join(found)
+
+
+def test_everybody_can_use_a_full_board(fleet, signed_in):
+    """A hundred cards of 500; what is on them is looked at in every way above."""
+    fleet.five_hundred_ports()
+
+    signed_in.goto("/")
+
+    found = axe(signed_in)
+    for width in (WIDE, NARROW):
+        set_width(signed_in, width)
+        found += overflow(signed_in)
     assert found == [], "\n".join(found)
 
 
