@@ -37,5 +37,4 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-one("#help-open").hidden = false;
 one("#help-open").addEventListener("click", help);

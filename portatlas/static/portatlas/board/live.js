@@ -35,6 +35,8 @@ document.addEventListener("htmx:before:response", (event) => {
     if (!one(".card .editor")) location.reload();
     return;
   }
+  if (isSilent) complain("");
+  isSilent = false;
   const asked = new URL(raw.url);
   const etag = headers.get("ETag");
   const isLate = asked.pathname + asked.search !== address(); // somebody typed on
@@ -91,7 +93,10 @@ export const complain = (text) => {
   notice.textContent = text;
 };
 
+let isSilent = false; // whether the last request got no answer
+
 export const complainOfSilence = () => {
+  isSilent = true;
   const time = new Date().toLocaleTimeString();
   complain(`No answer from Port Atlas at ${time}: what is shown is older. Is it still up?`);
 };
@@ -99,7 +104,6 @@ export const complainOfSilence = () => {
 for (const name of ["htmx:error", "htmx:response:error"]) {
   document.addEventListener(name, complainOfSilence);
 }
-document.addEventListener("htmx:after:request", () => complain(""));
 
 // ---- The time of the last look moves on by itself
 

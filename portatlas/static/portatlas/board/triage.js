@@ -22,8 +22,10 @@ document.addEventListener("submit", async (event) => {
   submitter?.setAttribute("aria-busy", "true");
   try {
     const answer = await send(form, submitter);
-    if (answer.redirected) complain(LOGGED_OUT);
-    else if (answer.status === 204) done(form, submitter);
+    if (answer.redirected) {
+      answer.body?.cancel(); // the page to log in, which nobody reads
+      complain(LOGGED_OUT);
+    } else if (answer.status === 204) done(form, submitter);
     else if (isEditor && [409, 422].includes(answer.status)) place(form, await answer.text());
     else complain(`That was not done: Port Atlas answered ${answer.status} ${answer.statusText}.`);
   } catch {
@@ -34,6 +36,7 @@ document.addEventListener("submit", async (event) => {
 });
 
 const done = (form, submitter) => {
+  complain("");
   if (form.matches(".editor")) leave(form.closest(".card"));
   if (submitter?.closest(".bulk")) tick("none");
   refresh();
