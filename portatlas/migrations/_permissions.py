@@ -7,7 +7,7 @@ def make(apps, using: str, *labels: str) -> None:
     """Make the permissions of these packages, which Django would make after all migrations."""
     for label in labels:
         config = apps.get_app_config(label)
-        module = config.models_module
+        module = getattr(config, "models_module", None)
         config.models_module = True  # the state's configurations lack it, and are skipped then
         create_permissions(config, verbosity=0, using=using, apps=apps)
         config.models_module = module
