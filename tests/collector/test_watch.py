@@ -510,8 +510,8 @@ def test_a_udp_socket_is_a_client_on_an_ephemeral_port_alone():
                 below -= 1
             sweep = looked(Watch())
 
-            assert the(sweep, port_of(client)).is_client
-            assert not the(sweep, port_of(server)).is_client
+            assert sweep.by_key["udp", port_of(client)].is_client
+            assert not sweep.by_key["udp", port_of(server)].is_client
 
 
 @pytest.mark.parametrize(
