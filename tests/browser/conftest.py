@@ -10,8 +10,10 @@ import os
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings as configured
 from django.core.management import call_command
+from django.core.management.color import no_style
 from django.db import connection
 from django.test import Client
 
@@ -106,8 +108,15 @@ def browser_context_args(browser_context_args):
 
 
 @pytest.fixture(autouse=True)
-def _what_migrations_wrote(django_db_serialized_rollback):
-    """The groups and the schedule, which the end of each of these tests throws away."""
+def _what_migrations_wrote(django_db_serialized_rollback, transactional_db):
+    """
+    The groups and the schedule, which the end of each of these tests throws away.
+
+    They come back with their keys, of which PostgreSQL's sequences know nothing.
+    """
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+            cursor.execute(statement)
 
 
 @pytest.fixture
