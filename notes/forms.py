@@ -1,11 +1,14 @@
 """The form of a note, on the board and in the admin alike."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from django import forms
 from django.utils.html import format_html, format_html_join
 
 from notes import tags
 from notes.models import PortNote
-from notes.services import INHERITED
+from notes.services import INHERITED, Key, Written, annotate
 
 TAGS_HELP = "Lower-case words, separated by commas."
 AS_IT_IS = ("", "as it is")
@@ -147,8 +150,18 @@ class AnnotateForm(forms.Form):
             raise forms.ValidationError("Nothing is filled in, so nothing would change.")
         return cleaned
 
-    @property
-    def changes(self) -> dict:
-        """What `notes.services.annotate` shall write, tags aside."""
-        said = self.cleaned_data.items()
-        return {name: value for name, value in said if value and name != "add_tags"}
+    def write(self, keys, *, by, at: datetime, seen: Mapping[Key, int]) -> Written | None:
+        """
+        Write what is said into the notes of ports, as `services.annotate` does.
+
+        None, with the errors in the form, where it makes no sense or the tags become too many.
+        """
+        if not self.is_valid():
+            return None
+        said = {name: value for name, value in self.cleaned_data.items() if value}
+        words = said.pop("add_tags", ())
+        try:
+            return annotate(keys, said, by=by, at=at, add_tags=words, seen=seen)
+        except forms.ValidationError as exc:
+            self.add_error("add_tags", exc)
+            return None

@@ -3,7 +3,7 @@
 from functools import partial
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -85,20 +85,8 @@ def annotate(request: HttpRequest) -> HttpResponse:
         messages.error(request, TOO_MANY if seen else NONE_CHOSEN)
         return HttpResponseRedirect(back(request))
     form = AnnotateForm(request.POST)
-    if form.is_valid():
-        try:
-            written = services.annotate(
-                seen,
-                form.changes,
-                by=request.user,
-                at=timezone.now(),
-                add_tags=form.cleaned_data["add_tags"],
-                seen=seen,
-            )
-        except ValidationError as exc:
-            form.add_error("add_tags", exc)
-        else:
-            return _told(request, written, len(seen))
+    if written := form.write(seen, by=request.user, at=timezone.now(), seen=seen):
+        return _told(request, written, len(seen))
     return ask(request, form, Preview.of(list(seen)), seen, back(request))
 
 

@@ -58,20 +58,8 @@ def annotate(request: HttpRequest) -> HttpResponse:
     if not keys:
         return reply(request, NONE_SEEN if seen else NONE_CHOSEN, is_bad=True)
     form = AnnotateForm(request.POST if "said" in request.POST else None)
-    if form.is_valid():
-        try:
-            written = services.annotate(
-                keys,
-                form.changes,
-                by=request.user,
-                at=timezone.now(),
-                add_tags=form.cleaned_data["add_tags"],
-                seen=seen,
-            )
-        except ValidationError as exc:
-            form.add_error("add_tags", exc)
-        else:
-            return _told(request, seen, keys, written, "annotated")
+    if written := form.write(keys, by=request.user, at=timezone.now(), seen=seen):
+        return _told(request, seen, keys, written, "annotated")
     named = request.POST.getlist("port")
     context = {"form": form, "keys": keys, "named": named, "next": back(request)}
     return render(request, "board/annotate.html", context, status=422 if form.is_bound else 200)
