@@ -1,9 +1,13 @@
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from collector.models import Host, PortRuntime
 from notes.models import PortNote
+
+# What tests start looks for iptables and the like, which a user's PATH may leave out.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
