@@ -275,7 +275,7 @@ def test_a_card_leads_to_the_form_of_its_note(admin_client, open_port):
     open_port(8080, host_id="web-1.example.org:a_b")
 
     board = admin_client.get("/")
-    link = re.search(r'class="card__edit" href="([^"]*)"', board.text)[1]
+    link = re.search(r'class="card__edit"\s+href="([^"]*)"', board.text)[1]
     note = admin_client.get(link).context["form"].instance
 
     assert note.key == ("web-1.example.org:a_b", "tcp", 8080)

@@ -51,7 +51,7 @@ def log_in(client, django_user_model):
 
 def test_a_port_is_judged_by_one_button(admin_client, admin_user, open_port):
     open_port(80)
-    button = re.search(r'name="judge" value="(trusted [^"]*)"', admin_client.get("/").text)[1]
+    button = re.search(r'name="judge"\s+value="(trusted [^"]*)"', admin_client.get("/").text)[1]
 
     response = admin_client.post("/judge/", {"judge": button, "next": "/?state=unnoted"})
 
