@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from notes import tags
@@ -48,12 +49,15 @@ def save(note: PortNote, *, by, seen: int | None = None) -> PortNote:
     """
     Save a note in the name of a user. `seen` is the version that he has read, None for a new one.
 
+    A note that comes to a port, new or from another, goes on from the versions that were there.
+
     Raises NoteChangedError if it is another by now, NoteExistsError if its key is taken.
     """
-    if note.pk:
-        _lock(note, seen)
-        note.version = seen + 1
-    else:
+    was_at = _lock(note, seen) if note.pk else None
+    note.version = seen + 1 if note.pk else 1
+    if was_at != note.key:
+        note.version = max(note.version, _next_versions([note.key])[note.key])
+    if not note.pk:
         note.created_by = by
     note.updated_by = by
     try:
@@ -119,6 +123,9 @@ def _annotate(  # noqa: PLR0913  # what is written, and by whom
         else:
             new.append(note)
     if new:
+        versions = _next_versions([note.key for note in new])
+        for note in new:
+            note.version = versions[note.key]
         bulk_create_with_history(new, PortNote, default_user=by)
     if changed:
         fields = {*changes, "tags", "updated_by", "updated_at", "version"}
@@ -177,9 +184,28 @@ def delete_many(notes: Iterable[PortNote], *, by, at: datetime) -> None:
     rows._raw_delete(rows.db)  # noqa: SLF001  # else its history writes each line by itself
 
 
-def _lock(note: PortNote, seen: int | None) -> None:
-    if not PortNote.objects.select_for_update().filter(pk=note.pk, version=seen).exists():
+def _lock(note: PortNote, seen: int | None) -> Key:
+    """Return what a note is about, unless somebody changed it; it stays so until we are done."""
+    rows = PortNote.objects.select_for_update().filter(pk=note.pk, version=seen)
+    was_at = rows.values_list("host_id", "protocol", "port").first()
+    if was_at is None:
         raise NoteChangedError("Somebody else changed or deleted this note meanwhile.")
+    return was_at
+
+
+def _next_versions(keys: list[Key]) -> dict[Key, int]:
+    """
+    Return the version for a note that comes to a port: none that a form may have read there before.
+
+    The history holds no versions. But each of them is at most the number of its line, for that
+    grows with every line of any note; so it is gone on from the last line about the port.
+    """
+    lines = PortNote.history.filter(
+        host_id__in={key[0] for key in keys}, port__in={key[2] for key in keys}
+    )
+    last = lines.order_by().values_list("host_id", "protocol", "port").annotate(Max("history_id"))
+    numbers = {row[:3]: row[3] for row in last}
+    return {key: numbers.get(key, 0) + 1 for key in keys}
 
 
 def _named(key: Key) -> str:

@@ -62,5 +62,4 @@ def _facts(note: PortNote, today: date) -> Iterator[Said]:
 
 def _changed(note: PortNote, now: datetime) -> str:
     who = note.updated_by.get_username() if note.updated_by else "somebody"
-    verb = "Written" if note.version == 1 else "Last changed"
-    return f"{verb} by {who} {ago(note.updated_at, now)}"
+    return f"Last saved by {who} {ago(note.updated_at, now)}"

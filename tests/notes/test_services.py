@@ -219,12 +219,13 @@ def test_at_most_so_many_notes_are_written_at_once(alice):
     assert written == Written(created=services.MOST, changed=0)
 
 
-# A savepoint, the notes of the ports, the new ones and their history, the changed ones and
-# theirs, and the savepoint's end. SQLite takes 999 values in a statement: a hundred rows are two.
+# A savepoint, the notes of the ports, the last versions there, the new ones and their history, the
+# changed ones and theirs, and the savepoint's end. SQLite takes 999 values in a statement: a
+# hundred rows are two.
 IN_TWO = 3 if connection.vendor == "sqlite" else 0
 
 
-@pytest.mark.parametrize(("count", "queries"), [(1, 7), (3, 7), (100, 7 + IN_TWO)])
+@pytest.mark.parametrize(("count", "queries"), [(1, 8), (3, 8), (100, 8 + IN_TWO)])
 def test_annotating_costs_a_few_statements_however_many(
     count, queries, write_note, alice, django_assert_num_queries
 ):
@@ -278,6 +279,60 @@ def test_a_deleted_note_leaves_its_history_and_who_deleted_it(write_note, alice)
 
     assert PortNote.objects.count() == 0
     assert history() == [("+", "None", None, "Shop"), ("-", "alice", None, "Shop")]
+
+
+def save_anew(key, by):
+    host_id, protocol, port = key
+    services.save(PortNote(host_id=host_id, protocol=protocol, port=port), by=by)
+
+
+def annotate_anew(key, by):
+    services.annotate([key], {}, by=by, at=NOON)
+
+
+def move_there(key, by):
+    note = services.save(PortNote(host_id="other", port=1), by=by)
+    services.move(note, key, by=by, seen=note.version)
+
+
+def leave_by_deletion(note, by):
+    services.delete(note, by=by, seen=note.version)
+
+
+def leave_by_deletion_with_others(note, by):
+    services.delete_many([note], by=by, at=NOON)
+
+
+def leave_by_a_move(note, by):
+    services.move(note, ("atlas", "tcp", 9), by=by, seen=note.version)
+
+
+@pytest.mark.parametrize("come", [save_anew, annotate_anew, move_there])
+@pytest.mark.parametrize(
+    "leave", [leave_by_deletion, leave_by_deletion_with_others, leave_by_a_move]
+)
+def test_no_version_of_a_port_comes_twice(leave, come, alice):
+    """Else a form that shows the note that was there would write over the one that is."""
+    key = ("atlas", "tcp", 80)
+    seen = []
+    for _ in range(3):
+        come(key, alice)
+        note = PortNote.objects.get(host_id="atlas", port=80)
+        seen.append(note.version)
+        services.save(note, by=alice, seen=note.version)
+        seen.append(note.version)
+        leave(note, alice)
+        PortNote.objects.filter(port=9).delete()
+
+    assert seen == sorted(set(seen))
+
+
+def test_the_versions_of_a_port_are_its_own(alice):
+    save_anew(("atlas", "tcp", 80), alice)
+    for key in (("atlas", "udp", 80), ("beta", "tcp", 80), ("atlas", "tcp", 81)):
+        save_anew(key, alice)
+
+    assert set(PortNote.objects.values_list("version", flat=True)) == {1}
 
 
 def test_hostile_words_are_kept_as_they_are(alice):

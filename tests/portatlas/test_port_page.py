@@ -153,7 +153,7 @@ def test_the_note_says_who_changed_it_last(admin_user, open_port, read):
     text = read()
 
     assert "Ask Shop team" in text
-    assert "Last changed by admin 0 s ago." in text
+    assert "Last saved by admin 0 s ago." in text
     assert "Changed by admin 2026-01-01 12:00:00 title Shop → The shop" in text
 
 

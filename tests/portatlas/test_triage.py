@@ -370,6 +370,18 @@ def test_a_note_that_was_deleted_meanwhile_is_not_made_anew(admin_client, open_p
     assert notes() == {}
 
 
+def test_a_note_that_was_written_anew_meanwhile_is_not_written_over(admin_client, open_port):
+    open_port(80)
+    judge(admin_client, "trusted atlas/tcp/80@0")
+    PortNote.objects.get().delete()
+    judge(admin_client, "suspicious atlas/tcp/80@0")
+
+    response = judge(admin_client, "expected atlas/tcp/80@1")
+
+    assert "Somebody else changed" in told(response)[-1]
+    assert PortNote.objects.get().risk_level == "suspicious"
+
+
 # ---- Annotating
 
 
@@ -697,8 +709,8 @@ def test_judging_costs_the_same_however_many_are_ticked(
     count, admin_client, open_port, write_note, django_assert_num_queries
 ):
     """
-    Session, user, the ports; a transaction with the notes, new ones, their histories' rows,
-    changed ones and their histories' rows.
+    Session, user, the ports; a transaction with the notes, the last versions of new ones, these,
+    their histories' rows, changed ones and their histories' rows.
     """
     tokens = []
     for number in range(1, count + 1):
@@ -707,7 +719,7 @@ def test_judging_costs_the_same_however_many_are_ticked(
         write_note(number + 100)
         tokens += [f"atlas/tcp/{number}@0", f"atlas/tcp/{number + 100}@1"]
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         response = judge(admin_client, "trusted", *tokens)
 
     assert told(response) == [f"{2 * count} ports are trusted."]
