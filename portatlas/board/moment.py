@@ -7,8 +7,10 @@ LONGEST = 40  # characters
 
 def parse(text: str) -> datetime | None:
     """
-    Read a moment, in UTC unless it says otherwise; None if it is none.
+    Read an ISO date or time, in UTC unless it says otherwise; None if it is none.
 
+    >>> print(parse("2026-11-20"))
+    2026-11-20 00:00:00+00:00
     >>> parse("2026-11-20T14:00"), parse("2026-11-20T14:00:00+02:00"), parse("yesterday")
     (datetime.datetime(2026, 11, 20, 14, 0, tzinfo=datetime.timezone.utc), \
 datetime.datetime(2026, 11, 20, 12, 0, tzinfo=datetime.timezone.utc), None)
