@@ -20,6 +20,22 @@ host_name = RegexValidator(
 )
 
 
+def where(host_id: str) -> str:
+    """Say about which host a note is, in a sentence."""
+    return "every host" if host_id == EVERY_HOST else host_id
+
+
+def named(key: tuple[str, str, int]) -> str:
+    """
+    Name a port in a sentence, by its host, protocol and number.
+
+    >>> named(("atlas", "tcp", 80)), named((EVERY_HOST, "udp", 53))
+    ('80/tcp on atlas', '53/udp on every host')
+    """
+    host_id, protocol, port = key
+    return f"{port}/{protocol} on {where(host_id)}"
+
+
 class PortNote(models.Model):
     """
     What people know about one port of one host.
@@ -147,8 +163,7 @@ class PortNote(models.Model):
         ]
 
     def __str__(self) -> str:
-        where = "every host" if self.speaks_for_every_host else self.host_id
-        return f"{self.title or 'Untitled'} ({self.port}/{self.protocol} on {where})"
+        return f"{self.title or 'Untitled'} ({named(self.key)})"
 
     @property
     def speaks_for_every_host(self) -> bool:

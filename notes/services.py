@@ -9,7 +9,7 @@ from django.db.models import Max
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from notes import tags
-from notes.models import EVERY_HOST, PortNote
+from notes.models import EVERY_HOST, PortNote, named
 
 MOST = 500  # notes at once
 
@@ -67,7 +67,7 @@ def save(note: PortNote, *, by, seen: int | None = None) -> PortNote:
         host_id, protocol, port = note.key
         of_key = PortNote.objects.filter(host_id=host_id, protocol=protocol, port=port)
         if of_key.exclude(pk=note.pk).exists():
-            raise NoteExistsError(f"There is already a note about {_named(note.key)}.") from exc
+            raise NoteExistsError(f"There is already a note about {named(note.key)}.") from exc
         raise
     return note
 
@@ -140,7 +140,7 @@ def move(note: PortNote, to: Key, *, by, seen: int) -> PortNote:
 
     Raises NoteChangedError and NoteExistsError as `save` does.
     """
-    note._change_reason = f"moved from {_named(note.key)}"  # noqa: SLF001  # as its history asks
+    note._change_reason = f"moved from {named(note.key)}"  # noqa: SLF001  # as its history asks
     note.host_id, note.protocol, note.port = to
     save(note, by=by, seen=seen)
     del note._change_reason  # noqa: SLF001  # as above
@@ -206,11 +206,6 @@ def _next_versions(keys: list[Key]) -> dict[Key, int]:
     last = lines.order_by().values_list("host_id", "protocol", "port").annotate(Max("history_id"))
     numbers = {row[:3]: row[3] for row in last}
     return {key: numbers.get(key, 0) + 1 for key in keys}
-
-
-def _named(key: Key) -> str:
-    host_id, protocol, port = key
-    return f"{port}/{protocol} on {'every host' if host_id == EVERY_HOST else host_id}"
 
 
 def _notes_of(keys: list[Key]) -> tuple[dict[Key, PortNote], dict[tuple[str, int], PortNote]]:

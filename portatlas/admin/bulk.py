@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from notes import services
 from notes.forms import AnnotateForm
-from notes.models import PortNote
+from notes.models import PortNote, named
 from notes.services import Key, Written
-from portatlas.admin.preview import Preview, named
+from portatlas.admin.preview import Preview
 from portatlas.board import tokens
 from portatlas.board.replies import back
 from portatlas.board.triage import MOST_NAMES

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from notes.admin import PortNoteAdmin as Plain
-from notes.models import PortNote
+from notes.models import PortNote, where
 from portatlas.admin import bulk, filters, linked
 from portatlas.admin.columns import OF_NOTES
 from portatlas.admin.csv_export import Exported
@@ -110,7 +110,7 @@ class PortNoteAdmin(bulk.BulkActions, Exported, Plain):
 
     @admin.display(description="host", ordering="host_id")
     def where(self, note):
-        return "every host" if note.speaks_for_every_host else note.host_id
+        return where(note.host_id)
 
     @admin.display(description="title", ordering=said("title"))
     def called(self, note):

@@ -2,15 +2,10 @@
 
 from typing import NamedTuple, Self
 
-from notes.models import EVERY_HOST, PortNote
+from notes.models import EVERY_HOST, PortNote, named
 from notes.services import Key
 
 SHOWN = 20  # ports that are named
-
-
-def named(key: Key) -> str:
-    host_id, protocol, port = key
-    return f"{port}/{protocol} on {'every host' if host_id == EVERY_HOST else host_id}"
 
 
 class Line(NamedTuple):

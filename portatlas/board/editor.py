@@ -3,7 +3,7 @@
 from django import forms
 
 from notes.forms import NoteForm
-from notes.models import EVERY_HOST, PortNote
+from notes.models import EVERY_HOST, PortNote, where
 from notes.services import INHERITED, Key
 from portatlas.models import Port
 from portatlas.suggestions import Suggestion, suggest
@@ -37,7 +37,7 @@ class Editor(NoteForm):
         of_all = (EVERY_HOST, "every host without a note of its own")
         self.fields["host_id"].choices = [*hosts, of_all]
         self.fields["host_id"].help_text = ""
-        self.where = "every host" if host_id == EVERY_HOST else host_id
+        self.where = where(host_id)
 
 
 def editor(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q
 
-from notes.models import EVERY_HOST, PortNote
+from notes.models import EVERY_HOST, PortNote, named
 from portatlas.board.line_diff import DiffLine, compare
 from portatlas.models import KEY
 
@@ -133,8 +133,8 @@ def _what(row, before, key: Key) -> str:
     if before is None or _key(before) == _key(row):
         return VERBS[row.history_type]
     if _key(row) == key:
-        return f"Moved here from {_named(before)}"
-    return f"Moved from {_named(before)} to {_named(row)}"
+        return f"Moved here from {named(_key(before))}"
+    return f"Moved from {named(_key(before))} to {named(_key(row))}"
 
 
 def _differences(old, new) -> Iterator[Difference]:
@@ -153,8 +153,3 @@ def _said(name: str, value: Any) -> str:
 
 def _key(row) -> Key:
     return row.host_id, row.protocol, row.port
-
-
-def _named(row) -> str:
-    where = "every host" if row.host_id == EVERY_HOST else row.host_id
-    return f"{row.port}/{row.protocol} on {where}"

@@ -43,8 +43,3 @@ def known(keys) -> list[services.Key]:
     hosts, ports = {key[0] for key in keys}, {key[2] for key in keys}
     seen = set(Port.objects.filter(host_id__in=hosts, port__in=ports).values_list(*KEY))
     return [key for key in keys if key in seen]
-
-
-def called(key: services.Key) -> str:
-    host, protocol, port = key
-    return f"{port}/{protocol} on {host}"

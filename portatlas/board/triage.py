@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from collector import asking
 from notes import services
 from notes.forms import AnnotateForm
-from notes.models import EVERY_HOST, PortNote
+from notes.models import EVERY_HOST, PortNote, named
 from portatlas.board import tokens
 from portatlas.board.editor import editor
 from portatlas.board.replies import back, by_post, is_fragment, reply
@@ -118,7 +118,7 @@ def move(request: HttpRequest, host_id: str, protocol: str, number: str) -> Http
         services.move(found, to, by=request.user, seen=seen)
     except (services.NoteChangedError, services.NoteExistsError) as exc:
         return reply(request, f"Not moved. {exc}", is_bad=True)
-    text = f"The note of {number}/{protocol} speaks for {tokens.called(to)} now."
+    text = f"The note of {number}/{protocol} speaks for {named(to)} now."
     return reply(request, text, then=resolve_url("port", *to))  # its old page may be no more
 
 
@@ -138,8 +138,8 @@ def _told(
     what: str,
 ) -> HttpResponse:
     """Say how many ports are what now, whose notes somebody else changed, and what was left."""
-    done = [tokens.called(key) for key in keys if key not in written.refused]
-    refused = [tokens.called(key) for key in written.refused]
+    done = [named(key) for key in keys if key not in written.refused]
+    refused = [named(key) for key in written.refused]
     left = len(asked) - len(keys)
     said = []
     if done:
