@@ -116,22 +116,20 @@ def _version(row, before, key: Key) -> Version:
         # Of the first that is read it is known what it changed only if nothing was before.
         old = before or (BLANK if row.history_type == "+" else row)
         new = row
+    has_moved = before is not None and _key(before) != _key(row)  # which says where it was and is
     is_of_all = row.host_id == EVERY_HOST and key[0] != EVERY_HOST
     return Version(
         row.history_date,
         row.history_user.get_username() if row.history_user else NOBODY,
-        _what(row, before, key),
-        "for every host" if is_of_all else "",
+        _moved(row, before, key) if has_moved else VERBS[row.history_type],
+        "for every host" if is_of_all and not has_moved else "",
         tuple(_differences(old, new)),
         compare(old.description, new.description),
-        # A move is told by its keys.
-        "" if before and _key(before) != _key(row) else row.history_change_reason or "",
+        "" if has_moved else row.history_change_reason or "",
     )
 
 
-def _what(row, before, key: Key) -> str:
-    if before is None or _key(before) == _key(row):
-        return VERBS[row.history_type]
+def _moved(row, before, key: Key) -> str:
     if _key(row) == key:
         return f"Moved here from {named(_key(before))}"
     return f"Moved from {named(_key(before))} to {named(_key(row))}"

@@ -128,6 +128,18 @@ def test_the_history_of_a_note_for_every_host_is_told_where_it_speaks(alice):
     assert [version.about for version in told(note.key, note)] == [""]
 
 
+def test_a_move_says_once_that_the_note_is_for_every_host(alice):
+    note = write(alice, title="HTTP")
+    services.move(note, ("*", "tcp", 80), by=alice, seen=note.version)
+
+    latest = told(note=note)[0]
+
+    assert (latest.what, latest.about) == (
+        "Moved from 80/tcp on atlas to 80/tcp on every host",
+        "",
+    )
+
+
 def test_a_version_of_nobody_is_somebodys(alice):
     note = write(alice)
     alice.delete()
