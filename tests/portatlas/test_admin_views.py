@@ -103,7 +103,7 @@ def test_the_first_page_says_how_many_ports_listen(first_page, open_port, write_
 
     assert "2 ports listening: 1 you know, 1 you don" in text
     assert f'href="{PORTS}?state=ghost"' in text
-    assert "Collect now" in text
+    assert "Look now" in text
 
 
 def test_the_first_page_says_what_happens_next(first_page):
