@@ -15,9 +15,11 @@ def index(request: HttpRequest) -> HttpResponse:
     extra = {}
     if request.user.has_perms(SEE_PORTS):
         hosts = list(Host.objects.all())
+        summary = Summary.of(tally(timezone.now(), hosts).counts())
         extra = {
-            "summary": Summary.of(tally(timezone.now(), hosts).counts()),
-            "is_empty": not hosts,
+            "summary": summary,
+            "hosts": hosts,
+            "was_looked": summary.listening or any(host.last_sweep_at for host in hosts),
             "views": SavedView.objects.all(),
             "may_look": request.user.has_perms(MAY_WRITE),
         }

@@ -39,6 +39,7 @@ def changes(request: HttpRequest) -> HttpResponse:
         {
             "errors": errors,
             "since": since,
+            "was_looked": any(host.last_sweep_at for host in scope),
             "changes": changes_since(since.moment, now, host),
             "unwatched": sentences(scope, since.moment, now),
             "hosts": list(hosts),

@@ -106,8 +106,28 @@ def test_the_first_page_says_how_many_ports_listen(first_page, open_port, write_
     assert "Look now" in text
 
 
-def test_the_first_page_says_what_happens_next(first_page):
-    assert "No look has been taken yet." in first_page().text
+def test_the_first_page_says_what_to_do_when_nobody_ever_looked(first_page):
+    text = first_page().text
+
+    assert "Nothing was looked at yet." in text
+    assert "“Look now” takes the first look" in text
+    assert "No port is listening" not in text
+
+
+def test_the_first_page_says_what_to_do_when_no_look_was_complete(first_page, add_host):
+    add_host(last_sweep_at=None, verdict="failed")
+
+    text = first_page().text
+
+    assert "No look was complete yet." in text
+    assert 'href="/hosts/"' in text
+    assert "No port is listening" not in text
+
+
+def test_the_first_page_says_when_no_port_listens(first_page, add_host):
+    add_host()
+
+    assert "No port is listening." in first_page().text
 
 
 def test_the_first_page_tells_ports_to_nobody_else(first_page, django_user_model, open_port):

@@ -204,7 +204,21 @@ def test_nothing_says_so_and_what_to_do(admin_client, add_host):
 
 
 def test_before_the_first_look_there_is_nothing_to_compare(admin_client):
-    assert "No look has been taken yet." in text_of(admin_client.get("/changes/"))
+    text = text_of(admin_client.get("/changes/"))
+
+    assert "Nothing was looked at yet" in text
+    assert "No look has been taken yet." in text
+    assert "Nothing changed" not in text
+
+
+def test_before_the_first_complete_look_it_is_not_said_that_nothing_changed(admin_client, add_host):
+    add_host(last_sweep_at=None, verdict="failed")
+
+    text = text_of(admin_client.get("/changes/"))
+
+    assert "No look was complete yet" in text
+    assert "See what the looks came up against." in text
+    assert "Nothing changed" not in text
 
 
 @pytest.mark.parametrize(
