@@ -37,11 +37,13 @@ class NoteExistsError(Exception):
 
 
 class Written(NamedTuple):
-    """How many notes were made, how many changed, and which ports somebody else had judged."""
+    """How many notes were made, how many changed, and what one might not have expected of it."""
 
     created: int
     changed: int
-    refused: tuple[Key, ...] = ()
+    refused: tuple[Key, ...] = ()  # ports that somebody else had judged meanwhile
+    before: tuple[str, ...] = ()  # judgements that are others now
+    copied: tuple[Key, ...] = ()  # ports for which the note for every host spoke
 
 
 @transaction.atomic
@@ -103,7 +105,7 @@ def _annotate(  # noqa: PLR0913  # what is written, and by whom
     seen: Mapping[Key, int] | None = None,
 ) -> Written:
     own, of_all = _notes_of(wanted)
-    new, changed, refused = [], [], []
+    new, changed, refused, before = [], [], [], []
     for key in wanted:
         note = own.get(key) or _own(key, of_all.get(key[1:]), by)
         if seen is not None and seen.get(key, 0) != (note.version if note.pk else 0):
@@ -112,8 +114,11 @@ def _annotate(  # noqa: PLR0913  # what is written, and by whom
         words = list(dict.fromkeys([*note.tags, *add_tags]))
         values = changes | ({"tags": words} if words != note.tags else {})
         tags.validate(values.get("tags", []))
+        was = str(note.risk_level)
         if note.pk and all(getattr(note, name) == value for name, value in values.items()):
             continue
+        if (note.pk or key[1:] in of_all) and values.get("risk_level", was) != was:
+            before.append(was)
         for name, value in values.items():
             setattr(note, name, value)
         note.updated_by, note.updated_at = by, at
@@ -130,7 +135,8 @@ def _annotate(  # noqa: PLR0913  # what is written, and by whom
     if changed:
         fields = {*changes, "tags", "updated_by", "updated_at", "version"}
         bulk_update_with_history(changed, PortNote, sorted(fields), default_user=by)
-    return Written(len(new), len(changed), tuple(refused))
+    copied = tuple(note.key for note in new if note.key[1:] in of_all)
+    return Written(len(new), len(changed), tuple(refused), tuple(before), copied)
 
 
 @transaction.atomic

@@ -10,12 +10,11 @@ from django.utils import timezone
 
 from notes import services
 from notes.forms import AnnotateForm
-from notes.models import PortNote, named
+from notes.models import PortNote
 from notes.services import Key, Written
 from portatlas.admin.preview import Preview
-from portatlas.board import tokens
+from portatlas.board import outcome, tokens
 from portatlas.board.replies import back
-from portatlas.board.triage import MOST_NAMES
 from portatlas.models import KEY, MAY_WRITE
 
 NONE_CHOSEN = "No port was chosen: tick some first."
@@ -36,7 +35,7 @@ def said(written: Written, total: int) -> str:
     parts.append(f"{written.changed} changed")
     if same := total - written.created - written.changed - len(written.refused):
         parts.append(f"{same} said it already")
-    return f"{', '.join(parts)}."
+    return f"{', '.join(parts)}{outcome.before(written)}."
 
 
 def left(written: Written) -> str:
@@ -46,10 +45,7 @@ def left(written: Written) -> str:
     >>> left(Written(0, 0, refused=(("atlas", "tcp", 80), ("*", "udp", 53))))
     'Left alone: 80/tcp on atlas, 53/udp on every host. Somebody else changed them meanwhile.'
     """
-    names = ", ".join(map(named, written.refused[:MOST_NAMES]))
-    more = len(written.refused) - MOST_NAMES
-    names += f" and {more} more" if more > 0 else ""
-    return f"Left alone: {names}. Somebody else changed them meanwhile."
+    return f"Left alone: {outcome.names(written.refused)}. Somebody else changed them meanwhile."
 
 
 def ask(

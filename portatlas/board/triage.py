@@ -14,14 +14,13 @@ from collector import asking
 from notes import services
 from notes.forms import AnnotateForm
 from notes.models import EVERY_HOST, PortNote, named
-from portatlas.board import tokens
+from portatlas.board import outcome, tokens
 from portatlas.board.editor import editor
 from portatlas.board.replies import back, by_post, is_fragment, reply
 from portatlas.models import KEY, MAY_WRITE, Port
 
 RISKS = PortNote.RiskLevel
 PATIENCE = 10  # seconds in which a look that was asked for should be there
-MOST_NAMES = 5  # of ports in one message
 NONE_CHOSEN = "No port was chosen: tick the cards first."
 NONE_SEEN = "Nothing was done: no such port was ever seen."
 
@@ -138,19 +137,17 @@ def _told(
     what: str,
 ) -> HttpResponse:
     """Say how many ports are what now, whose notes somebody else changed, and what was left."""
-    done = [named(key) for key in keys if key not in written.refused]
-    refused = [named(key) for key in written.refused]
+    done = [key for key in keys if key not in written.refused]
     left = len(asked) - len(keys)
     said = []
     if done:
-        said.append(f"{done[0]} is {what}." if len(done) == 1 else f"{len(done)} ports are {what}.")
-    if refused:
-        more = len(refused) - MOST_NAMES
-        names = ", ".join(refused[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        said.append(outcome.done(done, written, what))
+    if written.refused:
+        names = outcome.names(written.refused)
         said.append(f"Somebody else changed the notes of {names} meanwhile: look at them again.")
     if left:
         said.append(f"{left} left alone: never seen, or more than {services.MOST} at once.")
-    return reply(request, " ".join(said), is_bad=bool(refused or left))
+    return reply(request, " ".join(said), is_bad=bool(written.refused or left))
 
 
 def _of_key(key: services.Key) -> PortNote | None:

@@ -104,7 +104,7 @@ def test_annotating_makes_notes_and_changes_notes(write_note, alice):
 
     written = services.annotate(keys(3), {"risk_level": "trusted"}, by=alice, at=NOON)
 
-    assert written == Written(created=2, changed=1)
+    assert written == Written(created=2, changed=1, before=("expected",))
     old.refresh_from_db()
     assert (old.risk_level, old.owner, old.version, old.updated_by) == ("trusted", "ops", 2, alice)
     assert old.updated_at == NOON
@@ -158,8 +158,11 @@ def test_a_port_for_which_another_note_spoke_gets_its_own_that_says_the_same(wri
         review_by=NOON.date(),
     )
 
-    services.annotate(keys(1), {"risk_level": "trusted"}, by=alice, at=NOON, add_tags=["bastion"])
+    written = services.annotate(
+        keys(1), {"risk_level": "trusted"}, by=alice, at=NOON, add_tags=["bastion"]
+    )
 
+    assert written == Written(1, 0, before=("expected",), copied=tuple(keys(1)))
     own = PortNote.objects.get(host_id="atlas")
     said = {name: getattr(own, name) for name in services.INHERITED}
     assert said == {name: getattr(shared, name) for name in services.INHERITED} | {

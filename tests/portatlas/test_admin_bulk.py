@@ -122,7 +122,9 @@ def test_what_was_done_is_told(admin_client, write_note):
 
     annotate(admin_client, keys, risk_level="trusted")
 
-    assert told(admin_client.get(PORTS)) == ["1 note was made, 1 changed, 1 said it already."]
+    assert told(admin_client.get(PORTS)) == [
+        "1 note was made, 1 changed, 1 said it already; 1 of them was expected before."
+    ]
 
 
 def test_a_wrong_value_comes_back_with_what_was_typed(admin_client):

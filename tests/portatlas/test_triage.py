@@ -93,7 +93,7 @@ def test_several_ports_are_judged_at_once(admin_client, open_port, write_note):
         *("atlas/tcp/80@0", "atlas/tcp/81@1", "beta/udp/80@0"),
     )
 
-    assert told(response) == ["3 ports are trusted."]
+    assert told(response) == ["3 ports are trusted; 1 of them was suspicious before."]
     assert notes() == {
         ("atlas", "tcp", 80): ("trusted", 1),
         ("atlas", "tcp", 81): ("trusted", 2),
@@ -112,6 +112,24 @@ def test_what_is_judged_as_it_was_is_not_written(admin_client, open_port, write_
     assert notes() == {("atlas", "tcp", 80): ("trusted", 1)}
 
 
+def test_judging_many_tells_which_judgements_are_others_now(admin_client, open_port, write_note):
+    write_note(4, host_id="*", risk_level="trusted")
+    write_note(5, host_id="*")
+    for number, risk in enumerate(("trusted", "suspicious", "expected"), start=1):
+        write_note(number, risk_level=risk)
+    for number in range(1, 7):
+        open_port(number)
+    tokens = [f"atlas/tcp/{number}@{int(number < 4)}" for number in range(1, 7)]
+
+    response = judge(admin_client, "expected", *tokens)
+
+    (text,) = told(response)
+    assert text == (
+        "6 ports are expected; 2 of them were trusted before, 1 suspicious. 2 of them have notes "
+        "of their own now, in place of those for every host."
+    )
+
+
 def test_judging_where_the_note_for_every_host_speaks_makes_a_copy_for_this_host(
     admin_client, open_port, write_note
 ):
@@ -128,8 +146,13 @@ def test_judging_where_the_note_for_every_host_speaks_makes_a_copy_for_this_host
         review_by=NOON.date(),
     )
 
-    judge(admin_client, "suspicious atlas/tcp/22@0")
+    response = judge(admin_client, "suspicious atlas/tcp/22@0")
 
+    (text,) = told(response)
+    assert text == (
+        "22/tcp on atlas is suspicious; it was expected before. It has a note of its own now, in "
+        "place of the one for every host."
+    )
     own = PortNote.objects.get(host_id="atlas")
     assert own.risk_level == "suspicious"
     assert all(
@@ -355,8 +378,9 @@ def test_of_several_ports_only_those_that_somebody_else_changed_are_refused(
 
     (text,) = told(response)
     assert text == (
-        "2 ports are trusted. Somebody else changed the notes of 1/tcp on atlas, 2/tcp on atlas, "
-        "3/tcp on atlas, 4/tcp on atlas, 5/tcp on atlas and 2 more meanwhile: look at them again."
+        "2 ports are trusted; 1 of them was suspicious before. Somebody else changed the notes of "
+        "1/tcp on atlas, 2/tcp on atlas, 3/tcp on atlas, 4/tcp on atlas, 5/tcp on atlas and 2 more "
+        "meanwhile: look at them again."
     )
     assert {key[2] for key, (risk, _) in notes().items() if risk == "trusted"} == {8, 9}
 
@@ -716,10 +740,10 @@ def test_judging_costs_the_same_however_many_are_ticked(
     for number in range(1, count + 1):
         open_port(number)
         open_port(number + 100)
-        write_note(number + 100)
+        write_note(number + 100, risk_level="suspicious")
         tokens += [f"atlas/tcp/{number}@0", f"atlas/tcp/{number + 100}@1"]
 
     with django_assert_num_queries(11):
         response = judge(admin_client, "trusted", *tokens)
 
-    assert told(response) == [f"{2 * count} ports are trusted."]
+    assert f"{2 * count} ports are trusted; {count} of them" in told(response)[0]
