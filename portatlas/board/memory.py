@@ -8,7 +8,8 @@ from typing import NamedTuple, Self
 from django.utils.safestring import SafeString
 
 from notes.markdown import render
-from notes.models import PortNote
+from notes.models import EVERY_HOST, PortNote
+from notes.services import Key
 from portatlas.board.words import ago
 
 
@@ -43,6 +44,14 @@ class Known:
             is_stale=note.is_stale(now.date()),
             changed=_changed(note, now),
         )
+
+
+def about(key: Key) -> PortNote | None:
+    """Return the note that speaks for a port, seen or not: its own, else that for every host."""
+    host_id, protocol, port = key
+    notes = PortNote.objects.filter(host_id__in=(host_id, EVERY_HOST), protocol=protocol, port=port)
+    found = notes.select_related("updated_by")
+    return min(found, key=lambda note: note.speaks_for_every_host, default=None)
 
 
 def _facts(note: PortNote, today: date) -> Iterator[Said]:

@@ -2,16 +2,24 @@
 
 from datetime import datetime
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from notes.models import EVERY_HOST, PortNote
 from portatlas import moves
-from portatlas.board import moment, neighbours, note_history, opening, process_tree, timeline
+from portatlas.board import (
+    moment,
+    neighbours,
+    note_history,
+    opening,
+    process_tree,
+    timeline,
+    tokens,
+)
 from portatlas.board.answer import Answer
 from portatlas.board.browser import browser_of
-from portatlas.board.memory import Known
+from portatlas.board.memory import Known, about
 from portatlas.board.spans import Span
 from portatlas.board.views import may_see_ports
 from portatlas.models import KEY, Port
@@ -23,17 +31,20 @@ Key = tuple[str, str, int]
 
 @may_see_ports
 def port(request: HttpRequest, host_id: str, protocol: str, number: str) -> HttpResponse:
-    """Show everything about one port; of one that was never seen, what people wrote about it."""
+    """
+    Show everything about one port; of one that was never seen, what people wrote about it.
+
+    One without a note of its own is not found, but its page lets whoever may write one begin it.
+    """
     now = timezone.now()
-    key = host_id, protocol, int(number)
+    key = tokens.key(host_id, protocol, number)
     of_key = dict(zip(KEY, key, strict=True))
     found = Port.objects.for_board(now).select_related("note__updated_by").filter(**of_key).first()
     if found:
         return render(request, "board/port.html", _seen(request, found, now))
-    note = PortNote.objects.select_related("updated_by").filter(**of_key).first()
-    if note is None:
-        raise Http404(_never_seen(key))
-    return render(request, "board/port_unseen.html", _told(request, key, note, now))
+    note = about(key)
+    status = 200 if note and note.key == key else 404
+    return render(request, "board/port_unseen.html", _told(request, key, note, now), status=status)
 
 
 def _seen(request: HttpRequest, found: Port, now: datetime) -> dict:
@@ -83,10 +94,3 @@ def _moved(found: Port) -> Port | None:
     if found.is_active or found.note is None or found.note.speaks_for_every_host:
         return None
     return moves.moved_to([found], moves.candidates([found])).get(found.pk)
-
-
-def _never_seen(key: Key) -> str:
-    host_id, protocol, number = key
-    if host_id == EVERY_HOST:
-        return f"There is no note about {number}/{protocol} that speaks for every host."
-    return f"Port {number}/{protocol} was never seen on {host_id}."

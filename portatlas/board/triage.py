@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 from collector import asking
 from notes import services
 from notes.forms import AnnotateForm
-from notes.models import EVERY_HOST, PortNote, named
-from portatlas.board import outcome, tokens
+from notes.models import PortNote, named
+from portatlas.board import memory, outcome, tokens
 from portatlas.board.editor import editor
 from portatlas.board.replies import back, by_post, is_fragment, reply
 from portatlas.models import KEY, MAY_WRITE, Port
@@ -76,7 +76,7 @@ def note(request: HttpRequest, host_id: str, protocol: str, number: str) -> Http
     port = Port.objects.for_board(timezone.now()).filter(**dict(zip(KEY, key, strict=True))).first()
     is_own = request.GET.get("own") == "1"
     data = request.POST if request.method == "POST" else None
-    form = editor(key, port, port.note if port else _about(key), data, is_own=is_own)
+    form = editor(key, port, port.note if port else memory.about(key), data, is_own=is_own)
     status = 200
     if form.is_bound:
         if form.is_valid():
@@ -152,10 +152,3 @@ def _told(
 
 def _of_key(key: services.Key) -> PortNote | None:
     return PortNote.objects.filter(**dict(zip(KEY, key, strict=True))).first()
-
-
-def _about(key: services.Key) -> PortNote | None:
-    """Return the note that speaks for a port: its own, else that for every host."""
-    host_id, protocol, port = key
-    notes = PortNote.objects.filter(host_id__in=(host_id, EVERY_HOST), protocol=protocol, port=port)
-    return min(notes, key=lambda note: note.speaks_for_every_host, default=None)

@@ -16,17 +16,17 @@ PAGES = [
     # Session, user; what the ETag is made of: hosts with the last events, last change of a note;
     # then hosts, their events, two counts, what is stale, cards, two of their past, notes of ports
     # never seen, first steps.
-    ("/", 14),
+    ("/", 13),
     # ... a count of what is found, no notes of ports never seen.
-    ("/?q=Reason&host=atlas&clients=1&state=known", 14),
+    ("/?q=Reason&host=atlas&clients=1&state=known", 13),
     # ... what is stale is what is found already; but notes of ports never seen may be, too.
-    ("/?stale=1", 14),
+    ("/?stale=1", 13),
     # ... and how many there are of each group.
-    ("/?group=owner", 15),
-    ("/?group=type", 15),
+    ("/?group=owner", 14),
+    ("/?group=type", 14),
     # ... which the counts tell of these.
-    ("/?group=host", 14),
-    ("/?group=state", 14),
+    ("/?group=host", 13),
+    ("/?group=state", 13),
     # Session, user, port; owners and tags that notes have.
     ("/ports/atlas/tcp/1000/note/", 5),
     ("/ports/atlas/tcp/1000/note/?own=1", 5),
@@ -143,7 +143,7 @@ def test_a_user_without_permissions_sees_nothing(address, client, django_user_mo
 
 
 def shown(response):
-    return [card.number for group in response.context["groups"] for card in group.cards]
+    return [int(card.number) for group in response.context["groups"] for card in group.cards]
 
 
 def test_the_board_shows_only_the_chosen_state(admin_client, open_port, write_note):
@@ -296,16 +296,6 @@ def test_hostile_names_stay_text(admin_client, open_port):
         text = admin_client.get(address).text
         assert "<script>alert" not in text
         assert "<img src=x" not in text
-
-
-@pytest.mark.parametrize("address", ["/ports/atlas/tcp/81/", "/ports/atlas/tcp/99999/"])
-def test_a_port_never_seen_is_not_found_in_words(address, admin_client, open_port):
-    open_port(80)
-
-    response = admin_client.get(address)
-
-    assert response.status_code == 404
-    assert "was never seen on atlas" in response.text
 
 
 def log_in(client, password, **headers):

@@ -487,7 +487,41 @@ def test_a_port_never_seen_and_without_a_note_is_not_found(admin_client, write_n
     response = admin_client.get(PAGE)
 
     assert response.status_code == 404
-    assert "Port 80/tcp was never seen on atlas." in html.unescape(response.text)
+    assert "Nothing was ever seen there: 80/tcp never listened on atlas" in response.text
+
+
+def test_a_port_never_seen_can_be_written_about_by_whoever_may(
+    admin_client, client, django_user_model
+):
+    reader = django_user_model.objects.create_user("reader")
+    reader.user_permissions.set(Permission.objects.filter(codename__startswith="view_port"))
+    client.force_login(reader)
+
+    writers, readers = admin_client.get(PAGE), client.get(PAGE)
+    address = re.search(r'href="([^"]*)">Write a note', writers.text)[1]
+    form = admin_client.get(html.unescape(address)).context["form"]
+
+    assert form.instance.key == ("atlas", "tcp", 80)
+    assert readers.status_code == 404
+    assert "Write a note" not in readers.text
+
+
+def test_what_is_known_of_a_port_on_every_host_is_told_where_it_was_never_seen(write_note, read):
+    write_note(80, host_id="*", title="HTTP")
+
+    text = read()
+
+    assert "Nothing was ever seen there: 80/tcp never listened on atlas" in text
+    assert "80 /tcp HTTP" in text
+    assert "Write one for atlas alone" in text
+
+
+@pytest.mark.parametrize("number", ["0", "65536", "99999"])
+def test_what_is_no_port_is_not_found_in_words(number, admin_client):
+    response = admin_client.get(f"/ports/atlas/tcp/{number}/")
+
+    assert response.status_code == 404
+    assert f"There is no port {number}: a port is a number from 1 to 65535." in response.text
 
 
 @pytest.mark.parametrize("length", [1, 5000])
