@@ -49,9 +49,10 @@ class Port(PortRuntime):
     @property
     def is_awaited(self) -> bool:
         """Whether it was not seen since its host's last boot; `awaited()` counts no clients."""
+        if not self.is_active or self.host.unsettled != BOOT:
+            return False
         since = self.host.booted_at or self.host.watched_since
-        is_booting = self.is_active and self.host.unsettled == BOOT
-        return is_booting and since is not None and self.last_seen_at < since
+        return since is not None and self.last_seen_at < since
 
     @property
     def seen_at(self) -> datetime:

@@ -25,31 +25,30 @@ BESIDE = timedelta(days=1)  # for so long a service that moves may listen on bot
 TOLD = (
     *("host", "protocol", "port", "current_state", "active_since", "last_seen_at"),
     *("cmdline", "process_name", "role", "owner_state", "well_known", "scope"),
-    *("unit", "socket_unit", "container_name", "image", "compose_service", "exe", "note__title"),
+    *("unit", "socket_unit", "container_name", "image", "compose_service", "exe"),
 )
+NOTE = Port._meta.get_field("note")
 EVIDENCE = ("unit", "socket_unit", "container_name", "compose_service", "exe")
 
 
-def candidates(gone: Iterable[Port]):
+def candidates(gone: Iterable[Port]) -> list[Port]:
     """
     Return the ports to which some that are gone may have moved, the newest first.
 
     One query for whatever has a piece of evidence in common with one of them; moved_to()
-    looks closer. That there is no note is joined, so that to ask for it costs no further one.
+    looks closer.
     """
     gone = list(gone)
     alike = Q(pk__in=[])
     for name in EVIDENCE:
         alike |= Q(**{f"{name}__in": {getattr(port, name) for port in gone} - {""}})
     hosts = {port.host_id for port in gone}
-    return (
-        # By host and rank an index finds what listens without a note: what is left to triage.
-        Port.objects.filter(standing__host_id__in=hosts, standing__rank__in=UNEXPLAINED)
-        .filter(alike, note__isnull=True)
-        .select_related("note")
-        .only(*TOLD)
-        .order_by("-active_since", "pk")[:MOST]
-    )
+    # By host and rank an index finds what listens without a note: what is left to triage.
+    unexplained = Port.objects.filter(standing__host_id__in=hosts, standing__rank__in=UNEXPLAINED)
+    found = list(unexplained.filter(alike).only(*TOLD).order_by("-active_since", "pk")[:MOST])
+    for port in found:  # the rank says so: to join the notes would cost more than all the rest
+        NOTE.set_cached_value(port, None)
+    return found
 
 
 def moved_to(gone: Iterable[Port], candidates: Iterable[Port]) -> dict[int, Port]:
@@ -60,13 +59,15 @@ def moved_to(gone: Iterable[Port], candidates: Iterable[Port]) -> dict[int, Port
     beside the other for more than a day: then they are two ports of one service. The strongest
     evidence decides, then how near in time it appeared to when the other vanished, then how
     near its number is. Each moves to one place, and no two to the same. Makes no query where
-    the notes of the candidates are joined, as those of candidates() are.
+    the notes of the candidates are known, as those of candidates() are.
     """
     alike = defaultdict(list)
     for new in candidates:
         if new.is_active and new.note is None:
             for proof in _proofs(new):
                 alike[proof].append(new)
+    if not alike:
+        return {}
     pairs = [
         ((proof[0], apart, abs(new.port - old.port), new.port), old, new)
         for old in gone

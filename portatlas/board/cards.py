@@ -7,7 +7,6 @@ was drawn of them is kept.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -38,6 +37,11 @@ TOLD = (
 FOLDERS = re.compile(r"^\S*/")  # of a program: its name says more in a narrow card
 RISKS = dict(PortNote.RiskLevel.choices)
 TYPES = dict(PortNote.ServiceType.choices) | {"unknown": ""}
+# By what a note says: each judgement, and whether it is the one, as an attribute has it.
+JUDGMENTS = {
+    said: tuple((risk, "true" if risk == said else "false") for risk in RISKS)
+    for said in ("", *RISKS)
+}
 
 
 class Tag(NamedTuple):
@@ -54,15 +58,20 @@ class Move(NamedTuple):
     token: str  # as a form sends it
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One port as the board shows it; a text is empty where there is nothing to say."""
+class Card(NamedTuple):
+    """
+    One port as the board shows it; a text is empty where there is nothing to say.
 
-    id: int
+    Its numbers are texts too: to write one the way of the reader's language, which these have
+    not, a template takes as long as for a whole card otherwise.
+    """
+
+    id: str
+    name: str  # 8080/tcp
+    number: str
+    protocol: str
     token: str  # host/protocol/port@version, as a form sends it; 0 where the host has no own note
     link: str
-    number: int
-    protocol: str
     state: str
     label: str
     reason: str
@@ -84,7 +93,7 @@ class Card:
     owner_link: str
     type: str
     tags: tuple[Tag, ...]
-    risk: str
+    judgments: tuple[tuple[str, str], ...]
     risk_label: str
     review: str
     is_noted: bool
@@ -103,7 +112,7 @@ class Card:
 
 @lru_cache(KEPT)
 def _drawn(card: Card) -> str:
-    return render_to_string("board/_card.html", {"card": card})
+    return render_to_string("board/_card.html", card._asdict())
 
 
 def cards(  # noqa: PLR0913  # what a card depends on beside its port
@@ -156,12 +165,13 @@ def _card(  # noqa: PLR0913  # all that a card is made of
     is_inherited = note is not None and note.speaks_for_every_host
     process = port.process_name if port.process_name != title else ""
     return Card(
-        id=port.pk,
+        id=str(port.pk),
+        name=f"{port.port}/{port.protocol}",
+        number=str(port.port),
+        protocol=port.protocol,
         token=tokens.text(_key(port), note.version if note and not is_inherited else 0),
         # A host's name has nothing in it that an address would have to quote.
         link=f"{root}ports/{port.host_id}/{port.protocol}/{port.port}/",
-        number=port.port,
-        protocol=port.protocol,
         state=port.state.value,
         label=port.state.label,
         reason=port.reason,
@@ -183,7 +193,7 @@ def _card(  # noqa: PLR0913  # all that a card is made of
         owner_link=of_owner(note.owner) if note and note.owner else "",
         type=TYPES.get(note.service_type, "") if note else "",
         tags=tuple(Tag(word, of_tag(word)) for word in (note.tags if note else ())),
-        risk=note.risk_level if note else "",
+        judgments=JUDGMENTS[note.risk_level if note else ""],
         risk_label=RISKS[note.risk_level] if note else "",
         review=f"to be reviewed since {note.review_by:%Y-%m-%d}"
         if note and note.is_stale(now.date())

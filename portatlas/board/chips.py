@@ -51,18 +51,21 @@ def host_chips(
     """Return the hosts that need a look most, up to twelve; none where there is but one."""
     if len(hosts) < 2:
         return []
-    chips = [
+    summaries = {host: Summary.of(everything.counts_of(host.host_id)) for host in hosts}
+
+    def place(host: Host) -> tuple:
+        return host.host_id != selection.host, *summaries[host].urgency, host.host_id
+
+    return [
         HostChip(
             host.host_id,
-            Summary.of(everything.of_host(host.host_id).counts()),
+            summaries[host],
             ago(host.last_look_at, now),
             selection.link(host=host.host_id),
             host.host_id == selection.host,
         )
-        for host in hosts
+        for host in sorted(hosts, key=place)[:MOST_HOSTS]
     ]
-    chips.sort(key=lambda chip: (not chip.is_chosen, *chip.summary.urgency, chip.host_id))
-    return chips[:MOST_HOSTS]
 
 
 def group_chips(selection: Selection) -> list[Chip]:

@@ -54,7 +54,7 @@ def fleet(now: datetime, named: str = "") -> list[FleetHost]:
     hosts = all_hosts()
     counted = tally(now, hosts)
     found = [
-        FleetHost.of(host, Summary.of(counted.of_host(host.host_id).counts()), now)
+        FleetHost.of(host, Summary.of(counted.counts_of(host.host_id)), now)
         for host in hosts
         if named.casefold() in host.host_id.casefold()
     ]

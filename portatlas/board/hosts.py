@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, Count, IntegerField, OuterRef, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Count, Subquery
 
 from collector.models import Host, HostEvent
 from collector.sweep import Verdict
@@ -14,12 +14,14 @@ from collector.timekeeping import MISSED_SWEEPS
 from portatlas.board.words import ago, span
 from portatlas.models import BOOT, Port
 
-# The columns that the board is made of.
+# The columns that the board is made of, or changes with; and those that move with every sweep.
 OF_HOST = (
-    *("host_id", "verdict", "reason", "owners_reason", "unsettled", "booted_at", "sweep_interval"),
-    *("last_look_at", "last_sweep_at", "watched_since", "watched_until"),
+    *("host_id", "digest", "verdict", "reason", "owners_reason", "unsettled", "booted_at"),
+    *("sweep_interval", "last_look_at", "last_sweep_at", "watched_since", "watched_until"),
     *("refused_at", "refused_reason"),
 )
+MOVING = ("last_look_at", "last_sweep_at", "watched_until")
+COLUMNS = [field.attname for field in Host._meta.concrete_fields if field.name in OF_HOST]
 NEWS = timedelta(hours=1)  # so long the board tells what happened to a host
 MOST_NEWS = 200  # of all hosts together
 
@@ -76,23 +78,29 @@ class HostView:
 
 
 def all_hosts() -> list[Host]:
-    """Return every host; one that has just booted has its `awaited` ports counted. One query."""
-    awaited = (
-        Port.objects.awaited()
-        .filter(host_id=OuterRef("pk"))
-        .order_by()
-        .values("host_id")
-        .annotate(number=Count("pk"))
-        .values("number")
-    )
-    hosts = Host.objects.annotate(
-        awaited=Case(
-            When(unsettled=BOOT, then=Coalesce(Subquery(awaited), 0)),
-            default=Value(0),
-            output_field=IntegerField(),
-        )
-    )
-    return list(hosts.only(*OF_HOST))
+    """Return every host as the board shows it, in one query, two while one has just booted."""
+    return hosts_of(rows())
+
+
+def rows(*also: Subquery) -> list[tuple]:
+    """Return the COLUMNS of every host, and what is asked also, in one query."""
+    return list(Host.objects.order_by("host_id").values_list(*COLUMNS, *also))
+
+
+def hosts_of(rows: Iterable[tuple]) -> list[Host]:
+    """Return the hosts of rows(), each with how many ports are `awaited` after its boot."""
+    width = len(COLUMNS)
+    hosts = [Host.from_db(DEFAULT_DB_ALIAS, COLUMNS, row[:width]) for row in rows]
+    booting = [host.host_id for host in hosts if host.unsettled == BOOT]
+    awaited = _awaited(booting) if booting else {}
+    for host in hosts:
+        host.awaited = awaited.get(host.host_id, 0)
+    return hosts
+
+
+def _awaited(hosts: list[str]) -> dict[str, int]:
+    ports = Port.objects.filter(host__in=hosts).awaited().order_by()
+    return dict(ports.values_list("host_id").annotate(Count("pk")))
 
 
 def host_views(hosts: Iterable[Host], now: datetime) -> list[HostView]:

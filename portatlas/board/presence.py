@@ -18,7 +18,7 @@ MOST_ROWS = 5_000  # of a kind that are read for all ports of a page together
 class Presence(NamedTuple):
     """What a port was throughout a window, and how often it was seen to come or go in it."""
 
-    intervals: list[Interval]
+    intervals: tuple[Interval, ...]
     times: int
 
 
@@ -46,17 +46,18 @@ def presences(
     found = {}
     for port in ports:
         was_up, transitions = course(port, rows[port.pk], start, known(port, known_since, start))
-        key = (port.host_id, was_up, transitions)
+        stretches = watched.get(port.host_id, ())
+        key = (stretches, was_up, transitions)
         if key not in shared:
             pieces = intervals(
                 start=start,
                 end=end,
-                watched=watched[port.host_id],
+                watched=stretches,
                 transitions=transitions,
                 was_up=was_up,
             )
             times = sum(each.is_observed and each.time <= end for each in transitions)
-            shared[key] = Presence(pieces, times)
+            shared[key] = Presence(tuple(pieces), times)
         found[port.pk] = shared[key]
     return found
 
@@ -132,28 +133,33 @@ def _transitions(
 
 def _watched(
     hosts: Iterable[Host], start: datetime, end: datetime, now: datetime
-) -> dict[str, list[Stretch]]:
+) -> dict[str, tuple[Stretch, ...]]:
     """Return the stretches in which each host was watched, as far as they reach the window."""
-    watched = defaultdict(list)
+    watched: dict[str, list[Stretch]] = defaultdict(list)
     asked = []
     for host in hosts:
         if host.watched_since:
-            watched[host.pk].append(open_stretch(host, end, now))
+            since, until = open_stretch(host, end, now)
+            # Hosts that were watched all through the window have the same stretch.
+            watched[host.pk].append(Stretch(max(since, start), until))
         if host.watched_since is None or host.watched_since > start:
             asked.append(host.pk)
-    if not asked:
-        return watched
+    for host_id, *stretch in _past(asked, start) if asked else ():
+        watched[host_id].append(Stretch(*stretch))
+    return {host_id: tuple(stretches) for host_id, stretches in watched.items()}
+
+
+def _past(hosts: list[str], start: datetime) -> Iterable[tuple[str, datetime, datetime]]:
+    """Return the ended stretches of hosts that reach beyond a time, the newest first."""
     # Each host's last stretch from before may reach into the window. Two reads by the index.
     running = Coverage.objects.filter(host=OuterRef("pk"), started_at__lte=start)
-    before = Host.objects.filter(pk__in=asked).values_list(Subquery(running.values("pk")[:1]))
+    before = Host.objects.filter(pk__in=hosts).values_list(Subquery(running.values("pk")[:1]))
     columns = ("host", "started_at", "ended_at")
     rows = (
-        Coverage.objects.filter(host__in=asked, started_at__gt=start)
+        Coverage.objects.filter(host__in=hosts, started_at__gt=start)
         .order_by()
         .values_list(*columns)
         .union(Coverage.objects.filter(pk__in=before).order_by().values_list(*columns), all=True)
         .order_by("-started_at")
     )
-    for host_id, *stretch in rows[:MOST_ROWS]:
-        watched[host_id].append(Stretch(*stretch))
-    return watched
+    return rows[:MOST_ROWS]

@@ -15,34 +15,28 @@ from django.db.models import Max, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from collector.models import Host, HostEvent, PortEvent
+from collector.models import HostEvent, PortEvent
 from notes.models import PortNote
+from portatlas.board import hosts
 from portatlas.board.replies import is_fragment
 from portatlas.board.selection import Selection
 from portatlas.models import MAY_WRITE
 
 HEADER = "Last-Look"
-OF_HOST = (
-    "host_id",
-    "digest",
-    "verdict",
-    "reason",
-    "owners_reason",
-    "refused_at",
-    "unsettled",
-    "watched_since",
-)
+STEADY = [place for place, name in enumerate(hosts.COLUMNS) if name not in hosts.MOVING]
+LOOKED, NAMED = (hosts.COLUMNS.index(name) for name in ("last_look_at", "host_id"))
 
 
 def etag(request: HttpRequest) -> str | None:
-    """Return what names this state of the board for this reader, None if he has to be told news."""
-    rows = list(
-        Host.objects.order_by("host_id").values_list(
-            "last_look_at", *OF_HOST, _last(PortEvent), _last(HostEvent)
-        )
-    )
+    """
+    Return what names this state of the board for this reader, None if he has to be told news.
+
+    What it read of the hosts is left to the view, as `request.hosts`.
+    """
+    rows = request.hosts = hosts.rows(_last(PortEvent), _last(HostEvent))
     host = Selection.of(request.GET).host
-    request.last_look = max((row[0] for row in rows if host in {"", row[1]}), default=None)
+    looks = [row[LOOKED] for row in rows if host in {"", row[NAMED]}]
+    request.last_look = max(looks, default=None)
     if len(messages.get_messages(request)):
         return None
     last_note = PortNote.history.aggregate(Max("history_id"))
@@ -50,7 +44,9 @@ def etag(request: HttpRequest) -> str | None:
     # The forms of a page that somebody else, or he before he logged in anew, got are refused.
     csrf = request.META.get("CSRF_COOKIE")
     reader = request.user.pk, request.user.has_perms(MAY_WRITE), csrf, is_fragment(request)
-    told = repr((request.get_full_path(), [row[1:] for row in rows], last_note, minute, reader))
+    # Of the newest events every host tells the same.
+    steady = [[row[place] for place in STEADY] for row in rows], *(rows[0][-2:] if rows else ())
+    told = repr((request.get_full_path(), steady, last_note, minute, reader))
     return f'"{blake2b(told.encode(), digest_size=12).hexdigest()}"'
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.utils.html import format_html
@@ -17,6 +18,7 @@ SPAN = timedelta(hours=24)
 WIDTH = 288  # units; one is five minutes of 24 hours
 UNIT = SPAN / WIDTH
 MOST_SHAPES = 100
+KEPT = 500  # drawings in each process, of some 0.5 KB: many ports have the same past
 COARSENESS = (1, 2, 3)  # units that are drawn as one where there would be more shapes than that
 
 LOOKS = tuple(Look)
@@ -40,9 +42,7 @@ def strips(ports: Sequence[Port], now: datetime) -> dict[int, Strip]:
     """
     end = snapped(now)
     found = presences(ports, start=end - SPAN, end=end, now=now)
-    shared = {id(presence): presence for presence in found.values()}
-    drawn = {key: draw(presence, "Last 24 hours") for key, presence in shared.items()}
-    return {pk: drawn[id(presence)] for pk, presence in found.items()}
+    return {pk: draw(presence, "Last 24 hours") for pk, presence in found.items()}
 
 
 def snapped(now: datetime) -> datetime:
@@ -51,6 +51,7 @@ def snapped(now: datetime) -> datetime:
     return datetime.fromtimestamp(units * UNIT.total_seconds(), tz=UTC)
 
 
+@lru_cache(KEPT)
 def draw(presence: Presence, called: str) -> Strip:
     """
     Draw what a port was in a window, which is called so in words.

@@ -1,7 +1,7 @@
 """The card board."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,16 +18,16 @@ from portatlas.board.browser import browser_of
 from portatlas.board.cards import TOLD, cards
 from portatlas.board.chips import group_chips, host_chips, state_chips
 from portatlas.board.groups import grouped
-from portatlas.board.hosts import OF_HOST, all_hosts, host_views
+from portatlas.board.hosts import OF_HOST, host_views, hosts_of
+from portatlas.board.lane import lane
 from portatlas.board.replies import is_fragment
 from portatlas.board.selection import Selection
 from portatlas.board.steps import first_steps
 from portatlas.board.words import Summary, ago
-from portatlas.models import MAY_WRITE, SEE_PORTS, Memory, Port
+from portatlas.models import MAY_WRITE, SEE_PORTS, Port
 from portatlas.tally import Tally, page, tally
 
 CARDS = 100  # a page
-LANE = 50  # notes about ports that were never seen
 MOST_TROUBLE = 10  # hosts of which the board tells what is wrong
 
 may_see_ports = permission_required(SEE_PORTS, raise_exception=True)
@@ -42,7 +42,7 @@ def board(request: HttpRequest) -> HttpResponse:
     """Show every port as a card, the most urgent first. All of the filter is in the address."""
     now = timezone.now()
     selection = Selection.of(request.GET)
-    hosts = all_hosts()
+    hosts = hosts_of(request.hosts)
     if selection.host and selection.host not in {host.host_id for host in hosts}:
         raise Http404("No host of this name was ever seen.")
     shown = [host for host in hosts if selection.host in {"", host.host_id}]
@@ -71,7 +71,6 @@ def board(request: HttpRequest) -> HttpResponse:
         moved=_moved(rows),
         link=selection.link,
     )
-    never_seen = _never_seen(selection, now.date())
     last_look = max((host.last_look_at for host in shown), default=None)
     troubled = [view for view in views if view.problems or view.news]
     context = {
@@ -102,8 +101,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "pages": pages,
         "previous_link": selection.link(page=number - 1) if number > 1 else "",
         "next_link": selection.link(page=number + 1) if number < pages else "",
-        "never_seen": never_seen[:LANE],
-        "is_lane_cut": len(never_seen) > LANE,
+        "lane": lane(selection, now.date()),
         "may_write": may_write,
     }
     template = "board/_board.html" if is_fragment(request) else "board/board.html"
@@ -114,18 +112,17 @@ def _rows(  # noqa: PLR0913  # what is shown, and where in it
     ports, selection: Selection, numbers: Tally, now: datetime, offset: int, hosts: list[Host]
 ) -> list[Port]:
     """Return the ports of a page: in the board's order, or in that of the groups."""
-    ports = ports.only(*TOLD, *(f"host__{name}" for name in OF_HOST))
     if not selection.group:
         return page(
             now,
-            ports,
+            ports.only(*TOLD),
             numbers,
             offset=offset,
             limit=CARDS,
             with_clients=bool(selection.clients),
             hosts=hosts,
         )
-    board = ports.for_board(now)
+    board = ports.for_board(now).only(*TOLD, *(f"host__{name}" for name in OF_HOST))
     if not selection.clients:
         board = board.without_clients()
     return list(board.order_by(*selection.order)[offset : offset + CARDS])
@@ -136,14 +133,3 @@ def _moved(rows: Sequence[Port]) -> dict[int, Port]:
     gone = [port for port in rows if port.note and not port.is_active]
     own = [port for port in gone if not port.note.speaks_for_every_host]
     return moves.moved_to(own, moves.candidates(own)) if own else {}
-
-
-def _never_seen(selection: Selection, today: date) -> list[Memory]:
-    """
-    Return the notes of ports that were never seen, below the first page: they are in no state.
-
-    One more than the lane has room for, if there are more.
-    """
-    if selection.state or selection.page > 1:
-        return []
-    return list(selection.notes(Memory.objects.never_seen(), today)[: LANE + 1])

@@ -11,7 +11,8 @@ import time_machine
 from django.utils import timezone
 
 from collector.models import HostEvent
-from portatlas.board.views import CARDS, LANE, MOST_TROUBLE
+from portatlas.board.lane import LONGEST
+from portatlas.board.views import CARDS, MOST_TROUBLE
 from portatlas.models import Port
 from portatlas.states import PortState
 from tests.conftest import NOON
@@ -63,7 +64,9 @@ def shown(client, query):
     response = client.get("/", query, headers=FRAGMENT)
     first, numbers = response.context, []
     while True:
-        numbers += [card.number for group in response.context["groups"] for card in group.cards]
+        numbers += [
+            int(card.number) for group in response.context["groups"] for card in group.cards
+        ]
         if not (link := response.context["next_link"]):
             return numbers, first
         response = client.get(f"/{link}", headers=FRAGMENT)
@@ -280,12 +283,12 @@ def test_the_lane_has_the_notes_of_ports_never_seen_of_a_host_and_of_all(
     everywhere = admin_client.get("/")
     here = admin_client.get("/?host=atlas")
 
-    assert {note.title for note in everywhere.context["never_seen"]} == {
+    assert {note.title for note in everywhere.context["lane"].notes} == {
         "Own",
         "Of all",
         "Elsewhere",
     }
-    assert {note.title for note in here.context["never_seen"]} == {"Own", "Of all"}
+    assert {note.title for note in here.context["lane"].notes} == {"Own", "Of all"}
     for link in ("/ports/*/tcp/81/", "/ports/atlas/tcp/81/", "/ports/unheard/tcp/82/"):
         assert f'href="{link}"' in everywhere.text
         assert admin_client.get(link).status_code == 200
@@ -312,13 +315,13 @@ def test_the_lane_has_what_is_chosen(query, is_there, admin_client, write_note):
 
 
 def test_a_lane_that_is_cut_says_so(admin_client, write_note):
-    for number in range(1, LANE + 2):
+    for number in range(1, LONGEST + 2):
         write_note(number)
 
     response = admin_client.get("/")
 
-    assert len(response.context["never_seen"]) == LANE
-    assert f"These are the first {LANE};" in response.text
+    assert len(response.context["lane"].notes) == LONGEST
+    assert f"These are the first {LONGEST};" in response.text
 
 
 def test_a_card_says_since_when_its_note_is_stale(admin_client, open_port, write_note):
@@ -441,7 +444,7 @@ def test_the_time_of_the_last_look_is_that_of_what_is_shown(admin_client, add_ho
     told = {
         query: (
             response["Last-Look"],
-            re.search(r'id="last-look" datetime="([^"]*)">([^<]*)<', response.text).groups(),
+            re.search(r'id="last-look"\s+datetime="([^"]*)">([^<]*)<', response.text).groups(),
         )
         for query in ("", "host=silent")
         if (response := admin_client.get(f"/?{query}"))

@@ -87,7 +87,7 @@ def test_the_board_hides_clients_until_asked_for(admin_client, open_client, writ
 
     def shown(**query):
         groups = admin_client.get("/", query).context["groups"]
-        return [card.number for group in groups for card in group.cards]
+        return [int(card.number) for group in groups for card in group.cards]
 
     assert sorted(shown()) == [40001, 51820]
     assert sorted(shown(clients="1")) == [40000, 40001, 51820]

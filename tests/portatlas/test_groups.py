@@ -25,7 +25,7 @@ def four(open_port, write_note):
 
 def groups(response):
     return [
-        (group.name, group.total, [card.number for card in group.cards])
+        (group.name, group.total, [int(card.number) for card in group.cards])
         for group in response.context["groups"]
     ]
 

@@ -93,13 +93,15 @@ def test_of_several_events_of_a_kind_the_last_is_told(add_host):
     ]
 
 
-def test_hosts_and_their_news_take_two_statements(add_host, open_port, django_assert_num_queries):
+def test_hosts_that_booted_and_their_news_take_three_statements(
+    add_host, open_port, django_assert_num_queries
+):
     for number in range(3):
         host = add_host(f"host-{number}", unsettled="boot", watched_since=WATCHED)
         open_port(22, host_id=host.host_id, last_seen_at=NOON - 10 * MINUTE)
         HostEvent.objects.create(host=host, event_type="rebooted", timestamp=WATCHED)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         told = news()
 
     assert [line.split(";")[1] for line in told] == [" 1 port has not come back yet."] * 3
