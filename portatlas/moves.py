@@ -35,16 +35,21 @@ def candidates(gone: Iterable[Port]) -> list[Port]:
     """
     Return the ports to which some that are gone may have moved, the newest first.
 
-    One query for whatever has a piece of evidence in common with one of them; moved_to()
+    One query at most for whatever has a piece of evidence in common with one of them; moved_to()
     looks closer.
     """
-    gone = list(gone)
+    gone = [port for port in gone if port.last_disappeared_at]
+    if not gone:
+        return []
     alike = Q(pk__in=[])
     for name in EVIDENCE:
         alike |= Q(**{f"{name}__in": {getattr(port, name) for port in gone} - {""}})
-    hosts = {port.host_id for port in gone}
-    # By host and rank an index finds what listens without a note: what is left to triage.
-    unexplained = Port.objects.filter(standing__host_id__in=hosts, standing__rank__in=UNEXPLAINED)
+    unexplained = Port.objects.filter(
+        # By host and rank an index finds what listens without a note: what is left to triage.
+        standing__host_id__in={port.host_id for port in gone},
+        standing__rank__in=UNEXPLAINED,
+        standing__since__gte=min(port.last_disappeared_at for port in gone) - BESIDE,
+    )
     found = list(unexplained.filter(alike).only(*TOLD).order_by("-active_since", "pk")[:MOST])
     for port in found:  # the rank says so: to join the notes would cost more than all the rest
         NOTE.set_cached_value(port, None)

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from django.db.models import Count
+from django.utils.safestring import SafeString
 
 from notes.models import PortNote
 from portatlas.board.cards import Card
@@ -24,6 +25,11 @@ class Group(NamedTuple):
     name: str
     total: int
     cards: list[Card]
+
+    @property
+    def html(self) -> SafeString:
+        """All of its cards."""
+        return SafeString("".join([card.html for card in self.cards]))
 
 
 def _owner(port: Port) -> str:
