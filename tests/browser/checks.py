@@ -4,6 +4,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 WIDE, NARROW, HEIGHT = 1440, 360, 900  # pixels
+LEAST = 24  # pixels in each direction of what one can click
 GRAVE = {"serious", "critical"}
 
 # Nothing of what is preloaded is asked for by a rule that is on, and loading it breaks our policy.
@@ -34,6 +35,32 @@ STICKING_OUT = """() => {
   return [...document.querySelectorAll("body *")]
     .filter((each) => end(each) > width && !isClipped(each.parentElement))
     .map((each) => `${name(each)} ends at ${end(each)}`);
+}"""
+
+# A link within a sentence is as high as its line; a box with a label is as large as both.
+TOO_SMALL = """(least) => {
+  const isShown = (each) => each.checkVisibility({visibilityProperty: true})
+    && !each.closest(".hidden, .skip");
+  const isInSentence = (each) => {
+    if (getComputedStyle(each).display !== "inline") return false;
+    let block = each.parentElement;
+    while (getComputedStyle(block).display === "inline") block = block.parentElement;
+    const around = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+    while (around.nextNode()) {
+      const {parentElement: holder, data} = around.currentNode;
+      if (/\\w/.test(data) && !holder.closest("a, button")) return true;
+    }
+    return false;
+  };
+  const area = (each) => (each.labels?.[0]?.contains(each) ? each.labels[0] : each)
+    .getBoundingClientRect();
+  const name = (each) => [each.localName, ...each.classList].join(".")
+    + ` “${(each.textContent || each.ariaLabel || each.name || "").trim().slice(0, 30)}”`;
+  return [...document.querySelectorAll("a[href], button, summary, input, select, textarea")]
+    .filter((each) => isShown(each) && each.type !== "hidden" && !isInSentence(each))
+    .map((each) => [each, area(each)])
+    .filter(([, {width, height}]) => width && (width < least || height < least))
+    .map(([each, {width, height}]) => `${name(each)} is ${width} x ${height}`);
 }"""
 
 SHIFTED = """() => new Promise((resolve) => {
@@ -81,6 +108,11 @@ def set_width(page: Page, width: int) -> None:
 def overflow(page: Page) -> list[str]:
     """Return the elements that make the page scroll sideways."""
     return page.evaluate(STICKING_OUT)
+
+
+def too_small(page: Page) -> list[str]:
+    """Return what one can click that is smaller than 24 x 24 pixels (WCAG 2.2, 2.5.8)."""
+    return sorted(set(page.evaluate(TOO_SMALL, LEAST)))
 
 
 def layout_shift(page: Page) -> float:

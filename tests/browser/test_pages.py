@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.checks import NARROW, WIDE, axe, axe_in_schemes, overflow, set_width
+from tests.browser.checks import NARROW, WIDE, axe, axe_in_schemes, overflow, set_width, too_small
 from tests.browser.hands import log_in
 from tests.browser.pages import PAGES
 
@@ -27,6 +27,18 @@ def test_everybody_can_use_the_page(listed, fleet, signed_in):
     listed.begin(signed_in)
 
     found = wrong_with(signed_in)
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("listed", PAGES, ids=lambda listed: listed.name)
+def test_a_finger_hits_what_it_means_to(listed, fleet, signed_in):
+    listed.record(fleet)
+
+    set_width(signed_in, NARROW)
+    signed_in.goto(listed.path)
+    listed.begin(signed_in)
+
+    found = too_small(signed_in)
     assert found == [], "\n".join(found)
 
 
