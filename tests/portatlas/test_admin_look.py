@@ -66,5 +66,5 @@ def test_who_may_not_write_notes_may_not_ask(client, django_user_model):
     client.force_login(viewer)
 
     assert client.post(LOOK).status_code == 403
-    assert "Look now" not in client.get(HOSTS).text
+    assert "Collect now" not in client.get(HOSTS).text
     assert not Host.objects.exists()

@@ -103,14 +103,14 @@ def test_the_first_page_says_how_many_ports_listen(first_page, open_port, write_
 
     assert "2 ports listening: 1 you know, 1 you don" in text
     assert f'href="{PORTS}?state=ghost"' in text
-    assert "Look now" in text
+    assert "Collect now" in text
 
 
 def test_the_first_page_says_what_to_do_when_nobody_ever_looked(first_page):
     text = first_page().text
 
     assert "Nothing was looked at yet." in text
-    assert "“Look now” takes the first look" in text
+    assert "“Collect now” takes the first look" in text
     assert "No port is listening" not in text
 
 
