@@ -375,9 +375,7 @@ def test_an_empty_board_leads_to_the_first_look(admin_client):
 
     assert [step.is_done for step in response.context["steps"]] == [False] * 5
     assert "No look has been taken yet" in response.text
-    assert (
-        '<button type="submit" form="triage" formaction="/look/">Collect now</button>' in response.text
-    )
+    assert 'form="triage" formaction="/look/">Collect now</button>' in response.text
     assert "Last-Look" not in response
 
 
