@@ -45,6 +45,11 @@ INSTALLED_APPS = [
     "csp",
     "django_celery_beat",
     "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "knox",
+    "portatlas.notifications",
+    "portatlas.tokens",
     "rest_framework",
     "simple_history",
 ]
@@ -173,14 +178,19 @@ WHITENOISE_USE_FINDERS = True  # serves what the packages ship: there is nothing
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "portatlas.api.authentication.Basic",  # the first one answers 401
+        "portatlas.tokens.authentication.Bearer",  # the first one answers 401
+        "portatlas.api.authentication.Basic",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["portatlas.api.permissions.ModelPermissions"],
+    "DEFAULT_PERMISSION_CLASSES": ["portatlas.api.permissions.Allowed"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "portatlas.api.pagination.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
+MIGRATION_MODULES = {"knox": None}  # of its own table, which ours stands for, there is no need
+KNOX_TOKEN_MODEL = "tokens.Token"  # noqa: S105  # the name of a model
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "atlas_", "TOKEN_TTL": None}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

@@ -4,9 +4,9 @@ from rest_framework import filters, viewsets
 
 from notes.models import PortNote
 from portatlas.api.filters import NoteFilter, PortFilter
-from portatlas.api.permissions import MaySeePorts
 from portatlas.api.serializers import NoteSerializer, PortSerializer
 from portatlas.models import Port
+from portatlas.tokens.scopes import Scope
 
 
 class PortSearch(filters.BaseFilterBackend):
@@ -28,7 +28,6 @@ class PortViewSet(viewsets.ReadOnlyModelViewSet):
     """Every observed port beside what is remembered of it. Facts come from the collector."""
 
     queryset = Port.objects.none()  # names the routes
-    permission_classes = [MaySeePorts]
     serializer_class = PortSerializer
     filterset_class = PortFilter
     filter_backends = [PortSearch, DjangoFilterBackend, Ordering]
@@ -50,6 +49,9 @@ class NoteViewSet(viewsets.ModelViewSet):
     """What people know. Who wrote it is kept."""
 
     queryset = PortNote.objects.all()
+    reads = ["notes.view_portnote"]
+    writes = ["notes.add_portnote", "notes.change_portnote", "notes.delete_portnote"]
+    writes_as = Scope.WRITE_NOTES
     serializer_class = NoteSerializer
     filterset_class = NoteFilter
     filter_backends = [filters.SearchFilter, DjangoFilterBackend, Ordering]
