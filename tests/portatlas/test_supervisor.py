@@ -57,6 +57,8 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=[door.fileno()],
+            # Tests that nohup started would hand on that a hang-up means nothing.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509  # no threads here
         )
         door.close()
         self.output = ""
