@@ -1,7 +1,6 @@
 import django_filters as filters
 
 from collector.sweep import Protocol
-from notes.models import PortNote
 from portatlas.models import Port
 from portatlas.states import PortState
 
@@ -37,9 +36,3 @@ class PortFilter(filters.FilterSet):
 
     def counts_as_client(self, queryset, name, value):
         return queryset.clients() if value else queryset.without_clients()
-
-
-class NoteFilter(filters.FilterSet):
-    class Meta:
-        model = PortNote
-        fields = ["host_id", "protocol", "port", "owner", "service_type", "risk_level"]

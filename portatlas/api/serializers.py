@@ -1,14 +1,7 @@
 from rest_framework import serializers
 
-from notes.forms import NoteForm
-from notes.models import PortNote
+from portatlas.api.note_serializers import NoteSerializer
 from portatlas.models import Port
-
-
-class NoteSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = PortNote
-        fields = ["id", *NoteForm.Meta.fields, "created_at", "updated_at"]
 
 
 class PortSerializer(serializers.ModelSerializer):

@@ -1,6 +1,7 @@
 from rest_framework.routers import SimpleRouter
 
-from portatlas.api.views import NoteViewSet, PortViewSet
+from portatlas.api.notes import NoteViewSet
+from portatlas.api.views import PortViewSet
 
 router = SimpleRouter()
 router.register("ports", PortViewSet)
