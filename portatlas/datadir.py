@@ -11,6 +11,13 @@ CANT_WRITE = "The data directory {} can't be written; set PORTATLAS_DATA to a fo
 SECRET_KEY = "secret_key"  # noqa: S105  # the name of a file, not its content
 
 
+def usual(base: Path) -> Path:
+    """Return where an installation keeps its files unless told: in its checkout, else at home."""
+    if (base / "manage.py").exists():
+        return base / "var"
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "portatlas"
+
+
 def prepare(path: Path) -> Path:
     """
     Create the data directory (0700 if it is new) with its database file (0600); return its path.
@@ -43,4 +50,10 @@ def secret_key(path: Path) -> str:
             raise ImproperlyConfigured(f"{CANT_WRITE.format(path)} ({exc})") from exc
         finally:
             draft.unlink(missing_ok=True)
-    return file.read_text(encoding="ascii")
+    try:
+        return file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ImproperlyConfigured(
+            f"The secret key can't be read ({exc}). Run as the user whose data directory it is, "
+            "or set PORTATLAS_DATA to a folder of your own"
+        ) from exc

@@ -15,7 +15,7 @@ from collector.sweep import HOST_ID
 from portatlas import datadir, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = datadir.prepare(Path(env.text("PORTATLAS_DATA", str(BASE_DIR / "var"))))
+DATA_DIR = datadir.prepare(Path(env.text("PORTATLAS_DATA", str(datadir.usual(BASE_DIR)))))
 
 DEBUG = env.flag("PORTATLAS_DEBUG", default=False)
 SECRET_KEY = env.text("PORTATLAS_SECRET_KEY", "") or datadir.secret_key(DATA_DIR)
