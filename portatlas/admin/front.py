@@ -5,9 +5,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from collector.models import Host
-from portatlas.board.words import Summary
 from portatlas.models import MAY_WRITE, SEE_PORTS, SavedView
 from portatlas.tally import tally
+from portatlas.words import Summary
 
 
 def index(request: HttpRequest) -> HttpResponse:

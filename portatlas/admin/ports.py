@@ -18,8 +18,8 @@ from portatlas.admin.facets import FacetedChangeList, KeysFirst
 from portatlas.admin.saved_views import current
 from portatlas.admin.sorting import first_said, said, urgency
 from portatlas.board import owners
-from portatlas.board.words import ago, span
 from portatlas.models import SEE_PORTS, Port, SavedView
+from portatlas.words import ago, span
 
 EVENTS = 50  # the last ones, on the page of a port
 FACTS = {

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from portatlas.board import moment, past
-from portatlas.board.intervals import Look
-from portatlas.board.past import Holder, Past
-from portatlas.board.words import span
+from portatlas import moment, past
+from portatlas.intervals import Look
 from portatlas.models import Port
+from portatlas.past import Holder, Past
+from portatlas.words import span
 
 NOT_A_TIME = "That is no date and time. Write it as 2026-11-20T14:00; it is read as UTC."
 WAS = {

@@ -18,9 +18,9 @@ from notes.models import PortNote
 from portatlas.board import opening, owners, tokens
 from portatlas.board.browser import Browser
 from portatlas.board.strip import Strip, strips
-from portatlas.board.words import ago, lasting
 from portatlas.models import Port
 from portatlas.suggestions import suggest
+from portatlas.words import ago, lasting
 
 LONGEST = 300  # characters of a command line or of addresses
 KEPT = 500  # drawn cards in each process, of some 2 KB

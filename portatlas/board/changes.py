@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from collector.models import PortEvent
 from portatlas.board.net import Kind, Net
-from portatlas.board.words import ago
 from portatlas.models import Port
+from portatlas.words import ago
 
 EVENTS = 10_000  # that are read; before the oldest of them nothing is told
 LINES = 500  # of a section

@@ -15,7 +15,7 @@ from portatlas.board.selection import link
 from portatlas.board.since import CHOICES, Since
 from portatlas.board.unwatched import hosts_with_watch, sentences
 from portatlas.board.views import may_see_ports
-from portatlas.board.words import ago
+from portatlas.words import ago
 
 
 @may_see_ports

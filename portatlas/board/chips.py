@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from collector.models import Host
 from portatlas.board.selection import GROUPS, Selection
-from portatlas.board.words import Summary, ago
 from portatlas.states import PortState
 from portatlas.tally import Tally
+from portatlas.words import Summary, ago
 
 MOST_HOSTS = 12
 

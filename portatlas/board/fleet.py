@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Self
 
 from collector.models import Host
-from portatlas.board.hosts import HostView, all_hosts
-from portatlas.board.words import Summary
+from portatlas.hosts import HostView, all_hosts
 from portatlas.tally import tally
+from portatlas.words import Summary
 
 
 @dataclass(frozen=True, slots=True)

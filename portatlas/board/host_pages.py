@@ -10,13 +10,13 @@ from django.utils import timezone
 from collector.models import Host
 from portatlas.board import sight
 from portatlas.board.fleet import fleet, total
-from portatlas.board.hosts import NEWS, HostView
 from portatlas.board.selection import link
 from portatlas.board.stretches import Bar, watch
 from portatlas.board.views import may_see_ports
-from portatlas.board.words import Summary, ago, span
+from portatlas.hosts import NEWS, HostView
 from portatlas.models import BOOT, Port
 from portatlas.tally import tally
+from portatlas.words import Summary, ago, span
 
 HOSTS = 100  # a page
 EVENTS = 100  # of a host that its page tells

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from notes.markdown import render
 from notes.models import EVERY_HOST, PortNote
 from notes.services import Key
-from portatlas.board.words import ago
+from portatlas.words import ago
 
 
 class Said(NamedTuple):

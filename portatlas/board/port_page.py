@@ -7,9 +7,8 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from notes.models import EVERY_HOST, PortNote
-from portatlas import moves
+from portatlas import moment, moves
 from portatlas.board import (
-    moment,
     neighbours,
     note_history,
     opening,

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from collector.models import HostEvent, PortEvent
 from notes.models import PortNote
-from portatlas.board import hosts
+from portatlas import hosts
 from portatlas.board.replies import is_fragment
 from portatlas.board.selection import Selection
 from portatlas.models import MAY_WRITE

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from portatlas.board import moment as moments
+from portatlas import moment as moments
 
 CHOICES = {
     "1h": timedelta(hours=1),

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from portatlas.board import past, strip
+from portatlas import past
+from portatlas.board import strip
 from portatlas.board.strip import Strip
-from portatlas.board.words import span
 from portatlas.models import Port
+from portatlas.words import span
 
 SPANS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 NAMES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}

@@ -8,7 +8,7 @@ from typing import Self
 
 from collector.models import Coverage, Host
 from collector.timekeeping import patience
-from portatlas.board.words import ago, span
+from portatlas.words import ago, span
 
 STRETCHES = 500  # that a bar is made of, at most
 ROWS = 50  # of the table

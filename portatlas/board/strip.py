@@ -9,10 +9,10 @@ from typing import NamedTuple
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portatlas.board.intervals import Look
-from portatlas.board.presence import Presence, presences
-from portatlas.board.words import span
+from portatlas.intervals import Look
 from portatlas.models import Port
+from portatlas.presence import Presence, presences
+from portatlas.words import span
 
 SPAN = timedelta(hours=24)
 WIDTH = 288  # units; one is five minutes of 24 hours

@@ -18,14 +18,14 @@ from portatlas.board.browser import browser_of
 from portatlas.board.cards import TOLD, cards
 from portatlas.board.chips import group_chips, host_chips, state_chips
 from portatlas.board.groups import grouped
-from portatlas.board.hosts import OF_HOST, host_views, hosts_of
 from portatlas.board.lane import lane
 from portatlas.board.replies import is_fragment
 from portatlas.board.selection import Selection
 from portatlas.board.steps import first_steps
-from portatlas.board.words import Summary, ago
+from portatlas.hosts import OF_HOST, host_views, hosts_of
 from portatlas.models import MAY_WRITE, SEE_PORTS, Port
 from portatlas.tally import Tally, page, tally
+from portatlas.words import Summary, ago
 
 CARDS = 100  # a page
 MOST_TROUBLE = 10  # hosts of which the board tells what is wrong

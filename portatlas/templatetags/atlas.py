@@ -1,6 +1,7 @@
 from django import template
 
-from portatlas.board import owners, words
+from portatlas import words
+from portatlas.board import owners
 from portatlas.models import REACH
 
 register = template.Library()

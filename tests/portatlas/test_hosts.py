@@ -8,7 +8,7 @@ from django.utils import timezone
 from collector.models import Coverage, HostEvent
 from collector.services import reconcile
 from collector.sweep import Endpoint, Listener, Owner, OwnerState, Protocol, Scope, Sweep, Verdict
-from portatlas.board.hosts import all_hosts, host_views
+from portatlas.hosts import all_hosts, host_views
 from tests.conftest import NOON
 
 MINUTE = timedelta(minutes=1)

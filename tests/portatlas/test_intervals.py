@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portatlas.board.intervals import Look, Stretch, Transition, intervals
+from portatlas.intervals import Look, Stretch, Transition, intervals
 from tests.conftest import NOON
 
 UP, DOWN, UNKNOWN = Look

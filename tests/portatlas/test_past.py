@@ -9,8 +9,8 @@ from collector.models import PortEvent, PortRuntime
 from collector.retention import prune
 from collector.services import reconcile
 from collector.sweep import Verdict
-from portatlas.board import past
-from portatlas.board.intervals import Look
+from portatlas import past
+from portatlas.intervals import Look
 from portatlas.models import Port
 from tests.collector.sweeps import listener, sweep
 from tests.conftest import NOON

@@ -9,7 +9,7 @@ import pytest
 from collector.models import PortEvent
 from collector.services import reconcile
 from collector.sweep import Verdict
-from portatlas.board import presence
+from portatlas import presence
 from portatlas.board.strip import MOST_SHAPES, strips
 from portatlas.models import Port
 from tests.collector.sweeps import listener, sweep

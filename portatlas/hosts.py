@@ -11,8 +11,8 @@ from django.db.models import Count, Subquery
 from collector.models import Host, HostEvent
 from collector.sweep import Verdict
 from collector.timekeeping import MISSED_SWEEPS
-from portatlas.board.words import ago, span
 from portatlas.models import BOOT, Port
+from portatlas.words import ago, span
 
 # The columns that the board is made of, or changes with; and those that move with every sweep.
 OF_HOST = (

@@ -7,10 +7,10 @@ from typing import NamedTuple, Self
 from django.db.models import Max, Min, Q
 
 from collector.models import Coverage, HostEvent, PortEvent
-from portatlas.board import presence
-from portatlas.board.intervals import Interval, Look, Stretch, intervals
-from portatlas.board.presence import Presence
+from portatlas import presence
+from portatlas.intervals import Interval, Look, Stretch, intervals
 from portatlas.models import Port
+from portatlas.presence import Presence
 
 MOST_EVENTS = 2_000  # that are undone to tell who held a port
 

@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Subquery
 
 from collector.models import Coverage, Host, PortEvent
 from collector.timekeeping import patience
-from portatlas.board.intervals import Interval, Stretch, Transition, intervals
+from portatlas.intervals import Interval, Stretch, Transition, intervals
 from portatlas.models import Port
 
 MOST_ROWS = 5_000  # of a kind that are read for all ports of a page together
