@@ -1,0 +1,64 @@
+"""`/metrics`: what Prometheus scrapes."""
+
+import platform
+import tomllib
+from functools import cache
+
+import django
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from portatlas.discovery.formats import AnyFormat
+from portatlas.metrics.families import families
+from portatlas.metrics.reading import read
+
+OPENMETRICS = "application/openmetrics-text"
+
+
+class Atlas:
+    """Collects when it is asked: no number is kept between two scrapes, nor in one process."""
+
+    def collect(self):
+        return families(read(timezone.now()), build())
+
+
+registry = CollectorRegistry()
+registry.register(Atlas())
+
+
+@cache
+def build() -> dict[str, str]:
+    """Return which version this is, and on what it runs."""
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
+    return {
+        "version": project["project"]["version"],
+        "python": platform.python_version(),
+        "django": django.get_version(),
+        "database": connection.vendor,
+    }
+
+
+@extend_schema(exclude=True)  # a format of its own; the README tells of it
+class Metrics(APIView):
+    """Every number, in the text format or in OpenMetrics, as the scraper prefers."""
+
+    content_negotiation_class = AnyFormat
+
+    def get(self, request: Request) -> HttpResponse:
+        # Of what was asked for only the format counts: the library would echo the rest.
+        wants_openmetrics = OPENMETRICS in request.headers.get("Accept", "")
+        encode, content_type = choose_encoder(OPENMETRICS if wants_openmetrics else "")
+        return HttpResponse(encode(registry), content_type=content_type)
+
+    def handle_exception(self, exc: Exception) -> HttpResponse:
+        if isinstance(exc, DatabaseError):
+            answer = f"The database does not answer: {type(exc).__name__}.\n"
+            return HttpResponse(answer, status=503, content_type="text/plain; charset=utf-8")
+        return super().handle_exception(exc)
