@@ -12,6 +12,7 @@ urlpatterns = [
     path("admin/", admin.site.admin_view(front.index)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("portatlas.api.urls")),
+    path("", include("portatlas.discovery.urls")),
     path("", include("portatlas.metrics.urls")),
     path("readyz", health.ready, name="readyz"),
 ]

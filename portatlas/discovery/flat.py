@@ -1,0 +1,79 @@
+"""The summary as one flat object, for dashboards that can read no other."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from collector.models import Host
+from collector.text import safe
+from collector.timekeeping import patience
+from portatlas.tally import Tally, tally
+from portatlas.words import Summary
+
+
+class FlatSummary(serializers.Serializer):
+    """How things stand, in numbers and short texts."""
+
+    listening = serializers.IntegerField()
+    known = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+    unhealthy = serializers.IntegerField()
+    missing = serializers.IntegerField()
+    hosts = serializers.IntegerField()
+    hosts_silent = serializers.IntegerField(help_text="Hosts whose next look is overdue.")
+    last_look = serializers.DateTimeField(allow_null=True)
+    last_look_seconds_ago = serializers.IntegerField(allow_null=True)
+    sentence = serializers.CharField()
+
+
+def flat(hosts: Sequence[Host], ports: Tally, now: datetime) -> dict:
+    """Return the summary of some hosts and of what listens on them."""
+    summary = Summary.of(ports.counts())
+    last_look = max((host.last_look_at for host in hosts), default=None)
+    return {
+        "listening": summary.listening,
+        "known": summary.known,
+        "unknown": summary.unknown,
+        "unhealthy": summary.unhealthy,
+        "missing": summary.missing,
+        "hosts": len(hosts),
+        "hosts_silent": sum(_is_silent(host, now) for host in hosts),
+        "last_look": last_look,
+        # A clock that was set back has seen looks that are still to come.
+        "last_look_seconds_ago": last_look and max(0, int((now - last_look).total_seconds())),
+        "sentence": str(summary),
+    }
+
+
+def _is_silent(host: Host, now: datetime) -> bool:
+    """Whether looks are planned, and three of them have been missed."""
+    return host.sweep_interval > 0 and now - host.last_look_at > patience(host.sweep_interval)
+
+
+class Flat(APIView):
+    """A summary for dashboards."""
+
+    @extend_schema(
+        operation_id="summary_flat",
+        summary="The summary as one flat object",
+        description="For Homepage's `customapi`, Grafana's Infinity and the like.",
+        parameters=[OpenApiParameter("host", str, description="One host instead of all.")],
+        responses=FlatSummary,
+    )
+    def get(self, request: Request) -> Response:
+        now = timezone.now()
+        hosts = list(Host.objects.all())
+        ports = tally(now, hosts)
+        if name := request.query_params.get("host", ""):
+            hosts = [host for host in hosts if host.host_id == name]
+            if not hosts:
+                raise NotFound(f"No host called “{safe(name, 64)}” was ever seen.")
+            ports = ports.of_host(name)
+        return Response(FlatSummary(flat(hosts, ports, now)).data)

@@ -1,0 +1,66 @@
+"""Which ports other programs are told of: the filters of the list of ports, and a bound."""
+
+import django_filters
+from django.utils import timezone
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import GenericAPIView
+
+from collector.sweep import Protocol, Scope
+from portatlas.api.filters import PortFilter
+from portatlas.models import Port
+from portatlas.states import PortState
+
+MOST = 10_000  # ports in one answer: there are no pages, for those who ask know of none
+
+
+class ListeningFilter(PortFilter):
+    """The filters of the list of ports; what is not asked for is as `usual` says."""
+
+    search = django_filters.CharFilter(method="matching")
+
+    usual = {"active": ["true"], "is_client": ["false"]}
+
+    def __init__(self, data=None, *args, **kwargs):
+        asked = data.copy()
+        for name, values in self.usual.items():
+            if name not in asked:
+                asked.setlist(name, values)
+        super().__init__(asked, *args, **kwargs)
+
+    def matching(self, queryset, name, value):
+        return queryset.search(value)
+
+
+class TargetFilter(ListeningFilter):
+    """Without a question of its own: TCP that is known or healthy, and reached from elsewhere."""
+
+    usual = {
+        "state": [PortState.KNOWN, PortState.HEALTHY],
+        "protocol": [Protocol.TCP],
+    }
+
+    def filter_queryset(self, queryset):
+        found = super().filter_queryset(queryset)
+        return found if "scope" in self.data else found.exclude(scope=Scope.LOOPBACK)
+
+
+class Listing(GenericAPIView):
+    """All ports that fit, in one answer and one statement."""
+
+    queryset = Port.objects.none()  # names the permissions
+    filter_backends = [DjangoFilterBackend]
+    filterset_class = ListeningFilter
+    pagination_class = None
+
+    def ports(self) -> list[Port]:
+        """Return them by host, number and protocol; raise ValidationError if they are too many."""
+        every = Port.objects.with_state(timezone.now()).select_related("note")
+        fitting = self.filter_queryset(every).order_by("host_id", "port", "protocol")
+        found = list(fitting[: MOST + 1])
+        if len(found) > MOST:
+            raise ValidationError(
+                f"More than {MOST} ports fit, and this list has no pages: "
+                "ask for fewer, by host_id or tag for instance."
+            )
+        return found
