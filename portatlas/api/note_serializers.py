@@ -1,10 +1,79 @@
+"""Notes as JSON: what is told of one, and what one may say."""
+
 from rest_framework import serializers
 
+from notes.batch import Verb
 from notes.forms import NoteForm
 from notes.models import PortNote
+from portatlas.models import KEY
 
 
 class NoteSerializer(serializers.ModelSerializer):
+    """
+    A note. What the form refuses is refused here; so is a name that is none of a field's.
+
+    What only the server says (`version`, `created_at`, `updated_at`) may be sent back and is
+    passed over, so that what was read can be changed and put. Whether a key is taken is decided
+    where the note is written.
+    """
+
     class Meta:
         model = PortNote
-        fields = ["id", *NoteForm.Meta.fields, "created_at", "updated_at"]
+        fields = [*NoteForm.Meta.fields, "version", "created_at", "updated_at"]
+        read_only_fields = ["version", "created_at", "updated_at"]
+        validators = []
+        extra_kwargs = {"protocol": {"required": True}}
+
+    def to_internal_value(self, data):
+        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
+            message = "There is no field of this name."
+            raise serializers.ValidationError({name: [message] for name in sorted(unknown)})
+        return super().to_internal_value(data)
+
+
+def differing(said: dict, key: tuple[str, str, int]) -> dict[str, list[str]]:
+    """Return the errors of a body whose key is another than that of its address."""
+    return {
+        name: [f"The address says {ours}."]
+        for name, ours in zip(KEY, key, strict=True)
+        if said.get(name, ours) != ours
+    }
+
+
+class BulkItemSerializer(NoteSerializer):
+    """What to do with the note of one port: `put` it, `patch` what is there, or `delete` it."""
+
+    op = serializers.ChoiceField(choices=[Verb.PUT, Verb.PATCH, Verb.DELETE], default=Verb.PUT)
+    if_match = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="The version that was read, 0 for none. Without it the last writer wins.",
+    )
+
+    class Meta(NoteSerializer.Meta):
+        fields = [*NoteSerializer.Meta.fields, "op", "if_match"]
+
+
+class BulkSerializer(serializers.Serializer):
+    """Up to 1,000 items, each about another port: all of them are written, or none."""
+
+    items = BulkItemSerializer(many=True)
+    dry_run = serializers.BooleanField(default=False)
+
+
+class BulkOutcomeSerializer(serializers.Serializer):
+    """What came of one item. `version` is that of the note now, 0 for none."""
+
+    host_id = serializers.CharField()
+    protocol = serializers.CharField()
+    port = serializers.IntegerField()
+    outcome = serializers.ChoiceField(choices=["created", "changed", "unchanged", "deleted"])
+    version = serializers.IntegerField()
+
+
+class BulkAnswerSerializer(serializers.Serializer):
+    """An outcome for each item, in the order in which they were sent."""
+
+    dry_run = serializers.BooleanField()
+    items = BulkOutcomeSerializer(many=True)

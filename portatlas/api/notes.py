@@ -1,28 +1,180 @@
-from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework import filters, viewsets
+"""Notes, each at an address made of its key: /notes/{host}/{protocol}/{port}/."""
 
-from notes.models import PortNote
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import conditional_page
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import exceptions, filters, generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from collector.sweep import Protocol
+from notes.batch import Order, Outcome, Result, Verb, carry_out
+from notes.models import PortNote, host_name, named
+from notes.services import Key, NoteChangedError
+from portatlas.api.bodies import said
 from portatlas.api.note_filters import NoteFilter
-from portatlas.api.note_serializers import NoteSerializer
+from portatlas.api.note_serializers import NoteSerializer, differing
 from portatlas.api.ordering import Ordering
+from portatlas.api.preconditions import etag, fits
+from portatlas.api.problems import Problem
+from portatlas.models import KEY, Memory
+from portatlas.tokens.models import Token
 from portatlas.tokens.scopes import Scope
 
+ADD, CHANGE, DELETE = (f"notes.{what}_portnote" for what in ("add", "change", "delete"))
+LONGEST_HOST = PortNote._meta.get_field("host_id").max_length
 
-class NoteViewSet(viewsets.ModelViewSet):
-    """What people know. Who wrote it is kept."""
+kept_private = cache_control(private=True, no_cache=True)
 
-    queryset = PortNote.objects.all()
-    reads = ["notes.view_portnote"]
-    writes = ["notes.add_portnote", "notes.change_portnote", "notes.delete_portnote"]
-    writes_as = Scope.WRITE_NOTES
+
+class NoteSearch(filters.BaseFilterBackend):
+    """`?search=`: the same words that the board's search understands."""
+
+    def filter_queryset(self, request, queryset, view):
+        return queryset.search(request.query_params.get("search", ""))
+
+
+class NoteDoor(generics.GenericAPIView):
+    """What the addresses of notes share: who may, in whose name it is written, how it is told."""
+
+    queryset = Memory.objects.all()
     serializer_class = NoteSerializer
+    reads = ["notes.view_portnote"]
+    writes_as = Scope.WRITE_NOTES
+    writes_by = {"POST": [ADD], "PUT": [ADD, CHANGE], "PATCH": [CHANGE], "DELETE": [DELETE]}
+
+    @property
+    def writes(self) -> list[str]:
+        return self.writes_by[self.request.method]
+
+    def write(self, orders: list[Order], *, dry_run: bool = False) -> list[Outcome]:
+        """Carry out orders in the name of who asks; a token is named in the history."""
+        token = self.request.auth if isinstance(self.request.auth, Token) else None
+        why = f"by the token {token.name}" if token else None
+        at = timezone.now()
+        try:
+            return carry_out(orders, by=self.request.user, at=at, why=why, dry_run=dry_run)
+        except NoteChangedError as exc:
+            raise Problem("conflict", f"{exc} Nothing was written: try again.") from exc
+
+    def write_one(self, order: Order) -> Response:
+        """Answer with the note as it is now; with nothing where who asks may write, not read."""
+        [outcome] = self.write([order])
+        raise_if_refused(outcome, order.key)
+        if outcome.result == Result.DELETED:
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        is_new = outcome.result == Result.CREATED
+        headers = {"ETag": etag(outcome.version)}
+        if is_new:
+            headers["Location"] = address(order.key)
+        if not self.may_read():
+            bare = status.HTTP_201_CREATED if is_new else status.HTTP_204_NO_CONTENT
+            return Response(status=bare, headers=headers)
+        told = self.get_serializer(outcome.note).data
+        usual = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(told, status=usual, headers=headers)
+
+    def may_read(self) -> bool:
+        token = self.request.auth
+        if isinstance(token, Token) and not token.allows(Scope.READ):
+            return False
+        return self.request.user.has_perms(self.reads)
+
+    def values(self, data: dict, *, partial: bool = False) -> dict:
+        serializer = self.get_serializer(data=data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+
+@method_decorator([kept_private, conditional_page], name="dispatch")
+class NoteList(NoteDoor, generics.ListAPIView):
+    """What people know, and a new note of it."""
+
     filterset_class = NoteFilter
-    filter_backends = [filters.SearchFilter, DjangoFilterBackend, Ordering]
-    search_fields = ["=port", "title", "description", "owner"]
-    ordering_fields = ["port", "host_id", "title", "owner", "updated_at"]
+    filter_backends = [NoteSearch, DjangoFilterBackend, Ordering]
+    ordering_fields = [*KEY, "title", "owner", "review_by", "updated_at"]
 
-    def perform_create(self, serializer):
-        serializer.save(created_by=self.request.user, updated_by=self.request.user)
+    def post(self, request: Request) -> Response:
+        """Make a note; 409 where there is one about this port of this host already."""
+        values = self.values(said(request))
+        key = tuple(values.pop(name) for name in KEY)
+        return self.write_one(Order(Verb.CREATE, key, values))
 
-    def perform_update(self, serializer):
-        serializer.save(updated_by=self.request.user)
+
+@method_decorator([kept_private, conditional_page], name="dispatch")
+class NoteDetail(NoteDoor):
+    """
+    One note, at the address of its port.
+
+    PUT and PATCH without `If-Match` let the last writer win, as those expect who keep their
+    notes in a file and put them again; who has read a note before sends the ETag along.
+    """
+
+    def get(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
+        key = key_of(host_id, protocol, port)
+        note = self.get_queryset().filter(**dict(zip(KEY, key, strict=True))).first()
+        if note is None:
+            raise exceptions.NotFound(f"There is no note about {named(key)}.")
+        return Response(self.get_serializer(note).data, headers={"ETag": etag(note.version)})
+
+    def put(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
+        """Let the note say this and nothing else; a field that is left out gets its default."""
+        return self.order(Verb.PUT, key_of(host_id, protocol, port))
+
+    def patch(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
+        """Change the fields that are said; the others stay."""
+        return self.order(Verb.PATCH, key_of(host_id, protocol, port))
+
+    def delete(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
+        key = key_of(host_id, protocol, port)
+        return self.write_one(Order(Verb.DELETE, key, fits=fits(request.headers)))
+
+    def order(self, verb: Verb, key: Key) -> Response:
+        data = dict(zip(KEY, key, strict=True)) | said(self.request)
+        values = self.values(data, partial=verb == Verb.PATCH)
+        if errors := differing(values, key):
+            raise exceptions.ValidationError(errors)
+        values = {name: value for name, value in values.items() if name not in KEY}
+        return self.write_one(Order(verb, key, values, fits(self.request.headers)))
+
+
+def address(key: Key) -> str:
+    return reverse("api-note", args=key)
+
+
+def key_of(host_id: str, protocol: str, port: str) -> Key:
+    """Read the key in an address. Raises NotFound for what no note can be about."""
+    try:
+        host_name(host_id)
+    except ValidationError as exc:
+        raise exceptions.NotFound(f"There is no such host. {exc.message}") from exc
+    if len(host_id) > LONGEST_HOST:
+        raise exceptions.NotFound(
+            f"There is no such host: a name has at most {LONGEST_HOST} characters."
+        )
+    if protocol not in set(Protocol):
+        raise exceptions.NotFound(f"There is no such protocol: it is {' or '.join(Protocol)}.")
+    is_number = port.isascii() and port.isdecimal() and len(port) <= 5 and port[0] != "0"
+    if not is_number or int(port) > 65535:
+        raise exceptions.NotFound("There is no such port: it is a number from 1 to 65535.")
+    return host_id, protocol, int(port)
+
+
+def raise_if_refused(outcome: Outcome, key: Key) -> None:
+    if outcome.result == Result.MISSING:
+        raise exceptions.NotFound(f"There is no note about {named(key)}.")
+    headers = {"ETag": etag(outcome.version)} if outcome.version else {}
+    if outcome.result == Result.TAKEN:
+        message = f"There is already a note about {named(key)}."
+        raise Problem("conflict", message, headers=headers | {"Location": address(key)})
+    if outcome.result == Result.UNFIT:
+        message = (
+            f"The note about {named(key)} is another by now."
+            if outcome.version
+            else f"There is no note about {named(key)} (any more)."
+        )
+        raise Problem("changed", message, headers=headers)

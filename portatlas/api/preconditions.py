@@ -1,0 +1,54 @@
+"""If-Match and If-None-Match: a note's ETag is its version, which never comes twice for a key."""
+
+from collections.abc import Callable
+
+from django.utils.http import parse_etags
+from rest_framework.exceptions import ParseError
+
+
+def etag(version: int) -> str:
+    """
+    Return the entity tag of a note.
+
+    >>> etag(7)
+    '"7"'
+    """
+    return f'"{version}"'
+
+
+def fits(headers) -> Callable[[int], bool]:
+    """
+    Return whether a version (0: there is no note) is one that a request wants to write on.
+
+    Without either header every version is: the last writer wins. Raises ParseError for a header
+    that says no entity tag, for whoever sends one relies on being asked.
+
+    >>> of_seventh = fits({"If-Match": '"7"'})
+    >>> of_seventh(7), of_seventh(8), of_seventh(0)
+    (True, False, False)
+    >>> if_new = fits({"If-None-Match": "*"})
+    >>> if_new(7), if_new(0)
+    (False, True)
+    """
+    wanted, unwanted = (_tags(headers, name) for name in ("If-Match", "If-None-Match"))
+
+    def is_so(version: int) -> bool:
+        if wanted is not None and not _among(wanted, version):
+            return False
+        weakly = [tag.removeprefix("W/") for tag in unwanted or []]
+        return not _among(weakly, version)
+
+    return is_so
+
+
+def _tags(headers, name: str) -> list[str] | None:
+    if name not in headers:
+        return None
+    tags = parse_etags(headers[name])
+    if not tags:
+        raise ParseError(f'{name} says no entity tag: send the ETag as it came, such as "7", or *.')
+    return tags
+
+
+def _among(tags: list[str], version: int) -> bool:
+    return bool(version) and ("*" in tags or etag(version) in tags)
