@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portatlas.api.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "portatlas.health.HealthMiddleware",
@@ -176,6 +177,7 @@ CSRF_TRUSTED_ORIGINS = [
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # serves what the packages ship: there is nothing to collect
 
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # bytes of a body that is no file, of the API too
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "portatlas.tokens.authentication.Bearer",  # the first one answers 401
@@ -184,8 +186,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["portatlas.api.permissions.Allowed"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["portatlas.api.parsers.StrictJSON"],
     "DEFAULT_PAGINATION_CLASS": "portatlas.api.pagination.Pages",
+    "EXCEPTION_HANDLER": "portatlas.api.problems.handle",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 MIGRATION_MODULES = {"knox": None}  # of its own table, which ours stands for, there is no need
