@@ -4,7 +4,7 @@ from copy import copy
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -13,6 +13,7 @@ from django_celery_beat.models import (
 )
 
 from collector.models import Coverage, HostEvent, PortEvent, PortRuntime
+from portatlas.tokens import services as tokens
 
 LONG = "a-name-without-a-place-to-break-" * 8
 
@@ -114,6 +115,7 @@ class Fleet:
         ClockedSchedule.objects.create(clocked_time=self.now)
         CrontabSchedule.objects.create()
         SolarSchedule.objects.create(event="sunrise", latitude=52, longitude=13)
+        tokens.make(User.objects.first(), name="Grafana", scopes=["read"], at=self.now)
 
     def every_state(self, number):
         self.port(number, owner_state="unknown", process_name="")  # suspicious
