@@ -24,16 +24,12 @@ REACH = {
 }
 
 
-class Port(PortRuntime):
-    """A runtime fact that can see the note about it: its own, else that for every host."""
+class Reading:
+    """
+    What follows from the columns of a port, its host and its note.
 
-    note = SoftJoin("notes.PortNote", on=KEY, or_else=("host_id", EVERY_HOST))
-
-    objects = PortQuerySet.as_manager()
-
-    class Meta:
-        proxy = True
-        default_permissions = ("view",)
+    Of a `Port`, and of whatever else has these columns, `severity`, `host` and `note`.
+    """
 
     @property
     def state(self) -> states.PortState:
@@ -94,6 +90,8 @@ class Port(PortRuntime):
         Either the programs differ, or IPv4 and IPv6 are held by processes that share no
         socket. A container engine starts one proxy for each of them on purpose.
         """
+        if len(self.endpoints) < 2:
+            return False
         if len(self.programs) > 1:
             return True
         by_v4, by_v6 = (
@@ -112,6 +110,18 @@ class Port(PortRuntime):
         """How long it has been seen to listen without a break, None when it is not seen now."""
         is_up = self.is_active and not self.is_awaited
         return self.seen_at - self.active_since if is_up else None
+
+
+class Port(Reading, PortRuntime):
+    """A runtime fact that can see the note about it: its own, else that for every host."""
+
+    note = SoftJoin("notes.PortNote", on=KEY, or_else=("host_id", EVERY_HOST))
+
+    objects = PortQuerySet.as_manager()
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
 
 
 class Memory(PortNote):

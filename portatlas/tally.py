@@ -20,11 +20,14 @@ from django.db.models import Case, Count, Q, Value, When
 from collector.models import Host
 from portatlas import states
 from portatlas.models import Port, Standing
+from portatlas.prepared import Prepared
 from portatlas.querysets import BOOT, PortQuerySet
 from portatlas.states import BY_SEVERITY, PortState
 
 LATELY = timedelta(minutes=10)  # before the newest sweep of all hosts
 NEVER = datetime(1, 1, 2, tzinfo=UTC)
+TABLE = Standing._meta.db_table
+URGENT = ", ".join(map(str, states.URGENT))
 ORDER = ("standing__rank", "standing__port", "standing__protocol", "standing__host_id")
 
 
@@ -155,7 +158,7 @@ def _of_rank() -> Iterable[tuple[str, int, int]]:
     # A row for each host and rank, as it comes: what Django does with each takes much longer.
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT host_id, rank, COUNT(*) FROM {Standing._meta.db_table} "  # noqa: S608  # a name of our own
+            f"SELECT host_id, rank, COUNT(*) FROM {TABLE} "  # noqa: S608  # a name of our own
             "WHERE rank < %s GROUP BY host_id, rank",
             [states.NEVER_SEEN],
         )
@@ -189,6 +192,66 @@ def _of_rule(ports: PortQuerySet, severity: Case) -> Iterable[tuple[str, int, in
     return rows.annotate(n=Count("*"))
 
 
+class Numbers(NamedTuple):
+    """What a page needs of a tally."""
+
+    urgent: int
+    flapping: int
+    total: int
+
+
+def numbers(at: datetime) -> Numbers:
+    """Count all ports, the sockets of clients too, in one query of the index."""
+    flapping, values = _FLAPPING.at(at)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT (SELECT COUNT(*) FROM {TABLE} WHERE rank IN ({URGENT})), "  # noqa: S608  # names of our own
+            f"(SELECT COUNT(*) FROM ({flapping}) f), "
+            f"(SELECT COUNT(*) FROM {TABLE} WHERE rank < {states.NEVER_SEEN})",
+            values,
+        )
+        return Numbers._make(cursor.fetchone())
+
+
+def flapping(at: datetime, ports: PortQuerySet) -> PortQuerySet:
+    """Return those of some ports that flap, in the order of the board, with their severity."""
+    # Of which kind they are is known, so the query does not have to tell the kinds apart.
+    found = ports.filter(states.flapping(at), standing__rank__lt=states.NEVER_SEEN)
+    return found.annotate(severity=Value(states.FLAPPING)).order_by(*ORDER[1:])
+
+
+def calm(at: datetime, ports: PortQuerySet) -> PortQuerySet:
+    """Return those of some ports that do not flap, in the order of the board."""
+    found = ports.filter(standing__rank__lt=states.NEVER_SEEN).exclude(states.flapping(at))
+    return found.annotate(severity=states.calm_severity()).order_by(*ORDER)
+
+
+class Cut(NamedTuple):
+    """
+    Where one page of the board is found: among those that flap, and among the others.
+
+    The urgent ones come first, then those that flap, then the others by rank: `above` of the
+    others on this page stand before those that flap.
+    """
+
+    flapping: slice
+    calm: slice
+    above: int
+
+    @classmethod
+    def of(cls, numbers: "Numbers | Tally", offset: int, limit: int) -> Self:
+        urgent, flapping = numbers.urgent, numbers.flapping
+        first = min(max(offset - urgent, 0), flapping)
+        last = min(max(offset + limit - urgent, 0), flapping)
+        start = offset - first
+        end = min(start + limit - (last - first), numbers.total - flapping)
+        return cls(slice(first, last), slice(start, max(start, end)), max(urgent - start, 0))
+
+    def merged(self, flapping: list, calm: list) -> list:
+        """Return what was read of both in the order of the page."""
+        return calm[: self.above] + flapping + calm[self.above :]
+
+
 def page(  # noqa: PLR0913  # what is shown, and where in it
     at: datetime,
     ports: PortQuerySet,
@@ -203,29 +266,20 @@ def page(  # noqa: PLR0913  # what is shown, and where in it
     Return one page of the board in its order, in two queries at most.
 
     `ports` are the filtered ports, and `numbers` the tally of just these; each has its severity
-    and its note. The urgent ones come first, then those that flap, then the others by rank.
-    Among trusted ones it makes no difference whether they have settled, so that none jumps when
-    it does. Of `hosts` that are at hand none is read again.
+    and its note. Among trusted ones it makes no difference whether they have settled, so that
+    none jumps when it does. Of `hosts` that are at hand none is read again.
     """
-    urgent, flapping = numbers.urgent, numbers.flapping
     known = {host.host_id: host for host in hosts}
     joined = ("note",) if known else ("note", "host")
-    board = ports.filter(standing__rank__lt=states.NEVER_SEEN).select_related(*joined)
+    board = ports.select_related(*joined)
     if not with_clients:
         board = board.without_clients()
-    first = min(max(offset - urgent, 0), flapping)
-    last = min(max(offset + limit - urgent, 0), flapping)
-    # Of which kind they are is known here, so neither query has to tell the kinds apart.
-    flap = board.filter(states.flapping(at)).annotate(severity=Value(states.FLAPPING))
-    flap = list(flap.order_by(*ORDER[1:])[first:last])
-    start = offset - first
-    end = min(start + limit - (last - first), numbers.total - flapping)
-    rest = board.exclude(states.flapping(at)).annotate(severity=states.calm_severity())
-    rest = rest.order_by(*ORDER)
-    others = list(rest[start:end]) if start < end else []
-    above = max(urgent - start, 0)
-    rows = others[:above] + flap + others[above:]
+    cut = Cut.of(numbers, offset, limit)
+    rows = cut.merged(list(flapping(at, board)[cut.flapping]), list(calm(at, board)[cut.calm]))
     for port in rows:
         if port.host_id in known:
             port.host = known[port.host_id]
     return rows
+
+
+_FLAPPING = Prepared(lambda at: Port.objects.filter(states.flapping(at)).values("pk"))
