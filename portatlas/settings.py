@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "portatlas.api.refusals.RefusalsMiddleware",
 ]
 
 ROOT_URLCONF = "portatlas.urls"
@@ -116,6 +117,47 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_EXPIRES = None  # none are kept: no clean-up task in the schedule
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# Notifications, and the mail server for those that are e-mail.
+
+PORTATLAS_URL = env.matching("PORTATLAS_URL", "", r"(https?://[^\s/?#@]+(/[^\s?#]*)?)?").rstrip("/")
+PORTATLAS_WEBHOOKS_PRIVATE = env.flag("PORTATLAS_WEBHOOKS_PRIVATE", default=False)
+PORTATLAS_NOTIFY_ATTEMPTS = env.number("PORTATLAS_NOTIFY_ATTEMPTS", 10, least=1)
+PORTATLAS_NOTIFY_BACKOFF = env.number("PORTATLAS_NOTIFY_BACKOFF", 60, least=1)  # seconds
+PORTATLAS_NOTIFY_KEEP = env.number("PORTATLAS_NOTIFY_KEEP", 90, least=1)  # days
+EMAIL_HOST = env.text("PORTATLAS_SMTP_HOST", "")
+EMAIL_SECURITY = env.matching("PORTATLAS_SMTP_SECURITY", "starttls", "none|starttls|tls")
+EMAIL_PORT = env.number(
+    "PORTATLAS_SMTP_PORT", {"none": 25, "starttls": 587, "tls": 465}[EMAIL_SECURITY], least=1
+)
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL_SECURITY == "starttls", EMAIL_SECURITY == "tls"
+EMAIL_HOST_USER = env.text("PORTATLAS_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = env.text("PORTATLAS_SMTP_PASSWORD", "")
+DEFAULT_FROM_EMAIL = env.text("PORTATLAS_MAIL_FROM", "Port Atlas <portatlas@localhost>")
+
+# What is counted for a minute or so: requests to the API. In the memory of a process, or in Redis.
+
+PORTATLAS_CACHE_URL = env.matching(
+    "PORTATLAS_CACHE_URL",
+    CELERY_BROKER_URL if CELERY_BROKER_URL != "files://" else "memory://",
+    r"memory://|rediss?://.+",
+)
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+    if PORTATLAS_CACHE_URL == "memory://"
+    else {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": PORTATLAS_CACHE_URL,
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},  # seconds
+    }
+}
+
+RATE = r"[1-9][0-9]{0,6}/(sec|min|hour|day)"
+PORTATLAS_API_RATE = env.matching("PORTATLAS_API_RATE", "1200/min", RATE)
+PORTATLAS_API_ANONYMOUS_RATE = env.matching("PORTATLAS_API_ANONYMOUS_RATE", "60/min", RATE)
 
 # People. Every page is private unless it says otherwise.
 
@@ -185,6 +227,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["portatlas.api.permissions.Allowed"],
+    "DEFAULT_THROTTLE_CLASSES": ["portatlas.api.throttling.ByCaller"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["portatlas.api.parsers.StrictJSON"],
     "DEFAULT_PAGINATION_CLASS": "portatlas.api.pagination.Pages",

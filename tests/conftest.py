@@ -2,6 +2,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.cache import cache
 
 from collector.models import Host, PortRuntime
 from notes.models import PortNote
@@ -21,6 +22,12 @@ def _cheap_passwords(settings):
 def _private_data(settings, tmp_path):
     """No test touches the locks of an installation, or of another test."""
     settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted():
+    """No test has to wait because others have asked the API too often."""
+    cache.clear()
 
 
 @pytest.fixture
