@@ -1,49 +1,23 @@
-"""What was on a port at some time: whether it listened, from when to when, and who held it."""
+"""What was on ports at some time: whether they listened, from when to when, and who held them."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Self
 
-from django.db.models import Max, Min, Q
+from django.db.models import OuterRef, Subquery
 
-from collector.models import Coverage, HostEvent, PortEvent
+from collector.models import Coverage, Host, PortEvent
 from portatlas import presence
-from portatlas.intervals import Interval, Look, Stretch, intervals
+from portatlas.holders import DELETED, Holder, holders
+from portatlas.intervals import Interval, Look, Stretch, Transition, intervals
 from portatlas.models import Port
 from portatlas.presence import Presence
-
-MOST_EVENTS = 2_000  # that are undone to tell who held a port
 
 TO_COME = "That is still to come."
 BEFORE_ALL_LOOKS = "Nobody had looked at the host yet."
 UNWATCHED = "Nobody was looking at the host."
-DELETED = "What happened to the port at that time has been deleted since."
-NOT_SEEN_YET = "The port had not been seen yet."
-TOO_MUCH = (
-    f"More than {MOST_EVENTS:,} things happened to the port since: it is not told who had it."
-)
 
-
-class Holder(NamedTuple):
-    """Who held a port: text that processes chose, and the PID if it is known of that time."""
-
-    process_name: str
-    cmdline: str
-    exe: str
-    user: str
-    unit: str
-    container: str
-    container_name: str
-    image: str
-    current_pid: int | None
-
-    @classmethod
-    def of(cls, port: Port) -> Self:
-        return cls(*(getattr(port, name) for name in cls._fields))
-
-    def before(self, changes: dict[str, list]) -> Self:
-        """Return who it was before these changes, each a field to [old, new]."""
-        return self._replace(**{name: changes[name][0] for name in self._fields if name in changes})
+TOLD = ("timestamp", "event_type", "cause")  # of a transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,59 +41,107 @@ class Past:
 
 def whole(port: Port, since: datetime, now: datetime) -> Presence:
     """Return what a port was from then until now, in three queries at most. Needs its host."""
-    kept = _kept_since(now)
+    kept = kept_since(now)
     found = presence.presences([port], start=since, end=now, now=now, kept_since=kept)
     return found[port.pk]
 
 
 def at(port: Port, moment: datetime, now: datetime) -> Past:
-    """Return what was on a port at a moment, in eight queries at most. Needs its host."""
+    """Return what was on a port at a moment, in six queries at most. Needs its host."""
+    return of_all([port], moment, now)[port.pk]
+
+
+def of_all(ports: Sequence[Port], moment: datetime, now: datetime) -> dict[int, Past]:
+    """
+    Return what was on ports at a moment, by primary key. Needs their hosts.
+
+    In six queries at most, however many ports; the queries name each of them, so they are the
+    ports of a page.
+    """
     if moment > now:
-        return Past(moment, Look.UNKNOWN, reason=TO_COME)
-    stretch, next_start = _stretch(port, moment, now)
-    if stretch is None:
-        return Past(moment, Look.UNKNOWN, until=next_start, reason=BEFORE_ALL_LOOKS)
-    kept = _kept_since(now)
-    interval = _interval(port, moment, stretch, next_start or now, kept)
-    holder, reason = _holder(port, moment, kept)
-    if interval.look == Look.UNKNOWN:
-        reason = DELETED if stretch.start <= moment <= stretch.end else UNWATCHED
-    has_ended = next_start or interval.end < now
-    until = interval.end if has_ended else None
-    return Past(moment, interval.look, interval.start, until, holder, reason)
+        return {port.pk: Past(moment, Look.UNKNOWN, reason=TO_COME) for port in ports}
+    kept = kept_since(now)
+    stretches = stretches_at({port.host for port in ports}, moment, now)
+    around, held = _around(ports, moment), holders(ports, moment, kept)
+    found = {}
+    for port in ports:
+        stretch, next_start = stretches[port.host_id]
+        if stretch is None:
+            found[port.pk] = Past(moment, Look.UNKNOWN, until=next_start, reason=BEFORE_ALL_LOOKS)
+            continue
+        interval = _interval(
+            port, moment, stretch, next_start or now, around.get(port.pk, []), kept
+        )
+        holder, reason = held[port.pk]
+        if interval.look == Look.UNKNOWN:
+            reason = DELETED if stretch.start <= moment <= stretch.end else UNWATCHED
+        has_ended = next_start or interval.end < now
+        until = interval.end if has_ended else None
+        found[port.pk] = Past(moment, interval.look, interval.start, until, holder, reason)
+    return found
 
 
-def _kept_since(now: datetime) -> datetime:
+def kept_since(now: datetime) -> datetime:
     """Return the time of the oldest event of any port: what was before may have been deleted."""
     oldest = PortEvent.objects.order_by("timestamp").values_list("timestamp", flat=True)
     return oldest.first() or now
 
 
-def _stretch(port: Port, moment: datetime, now: datetime) -> tuple[Stretch | None, datetime | None]:
-    """Return the last stretch of a host that began by then, and when the next one did."""
-    host = port.host
-    if host.watched_since and host.watched_since <= moment:
-        return presence.open_stretch(host, now, now), None
-    stretches = Coverage.objects.filter(host=host).values_list("started_at", "ended_at")
-    last = stretches.filter(started_at__lte=moment).order_by("-started_at", "-pk").first()
-    later = stretches.filter(started_at__gt=moment).order_by("started_at").first()
-    return Stretch(*last) if last else None, later[0] if later else None
+def stretches_at(
+    hosts: Iterable[Host], moment: datetime, now: datetime
+) -> dict[str, tuple[Stretch | None, datetime | None]]:
+    """Return the last stretch of each host that began by then, and when the next one did."""
+    found: dict[str, tuple[Stretch | None, datetime | None]] = {}
+    asked = []
+    for host in hosts:
+        if host.watched_since and host.watched_since <= moment:
+            found[host.pk] = presence.open_stretch(host, now, now), None
+        else:
+            asked.append(host.pk)
+    if not asked:
+        return found
+    of_host = Coverage.objects.filter(host=OuterRef("pk"))
+    last = of_host.filter(started_at__lte=moment).order_by("-started_at", "-pk")
+    later = of_host.filter(started_at__gt=moment).order_by("started_at")
+    rows = Host.objects.filter(pk__in=asked).values_list(
+        "pk",
+        *(Subquery(last.values(name)[:1]) for name in ("started_at", "ended_at")),
+        Subquery(later.values("started_at")[:1]),
+    )
+    for pk, *ends, next_start in rows:
+        found[pk] = Stretch(*ends) if ends[0] else None, next_start
+    return found
 
 
-def _interval(
-    port: Port, moment: datetime, stretch: Stretch, end: datetime, kept: datetime
+def _around(ports: Iterable[Port], moment: datetime) -> dict[int, list[Transition]]:
+    """Return the last transition of each port by a moment, and the next one."""
+    of_port = PortEvent.objects.transitions().filter(port_runtime=OuterRef("pk"))
+    last = of_port.filter(timestamp__lte=moment).order_by("-timestamp", "-pk")
+    later = of_port.filter(timestamp__gt=moment).order_by("timestamp", "pk")
+    rows = (
+        Port.objects.filter(pk__in=[port.pk for port in ports])
+        .order_by()
+        .values_list(
+            "pk", *(Subquery(which.values(name)[:1]) for which in (last, later) for name in TOLD)
+        )
+    )
+    return {
+        pk: [presence.transition(*each) for each in (row[:3], row[3:]) if each[0]]
+        for pk, *row in rows
+    }
+
+
+def _interval(  # noqa: PLR0913  # what is known of one port around one moment
+    port: Port,
+    moment: datetime,
+    stretch: Stretch,
+    end: datetime,
+    around: list[Transition],
+    kept: datetime,
 ) -> Interval:
     """Return the interval around a moment, of those from the start of a stretch to the end."""
-    rows = port.events.transitions().values_list("timestamp", "event_type", "cause")
-    around = (
-        rows.filter(timestamp__lte=moment).order_by("-timestamp", "-pk").first(),
-        rows.filter(timestamp__gt=moment).order_by("timestamp", "pk").first(),
-    )
     was_up, transitions = presence.course(
-        port,
-        [presence.transition(*row) for row in around if row],
-        stretch.start,
-        presence.known(port, kept, stretch.start),
+        port, around, stretch.start, presence.known(port, kept, stretch.start)
     )
     found = intervals(
         start=stretch.start, end=end, watched=[stretch], transitions=transitions, was_up=was_up
@@ -127,47 +149,3 @@ def _interval(
     touching = [each for each in found if each.start <= moment <= each.end]
     # Of a moment on the border, what was seen then speaks, not that nobody looked after it.
     return max(touching, key=lambda each: (each.look != Look.UNKNOWN, each.start, each.end))
-
-
-def _holder(port: Port, moment: datetime, kept: datetime) -> tuple[Holder | None, str]:
-    """
-    Return who held a port, or why that can't be told.
-
-    It is today's holder, with what the events since then changed undone, the newest first.
-    """
-    if moment < port.first_seen_at:
-        return None, NOT_SEEN_YET
-    if moment < kept and port.first_seen_at < kept:
-        return None, DELETED
-    newer = list(
-        port.events.filter(timestamp__gt=moment)
-        .exclude(event_type=PortEvent.Type.ALIVE)
-        .order_by("timestamp", "pk")
-        .values_list("timestamp", "changes")[: MOST_EVENTS + 1]
-    )
-    if len(newer) > MOST_EVENTS:
-        return None, TOO_MUCH
-    holder = Holder.of(port)
-    for _, changes in reversed(newer):
-        holder = holder.before(changes)
-    next_at = newer[0][0] if newer else None
-    return holder._replace(current_pid=_pid(port, moment, holder, next_at)), ""
-
-
-def _pid(port: Port, moment: datetime, holder: Holder, next_at: datetime | None) -> int | None:
-    """
-    Return the PID as of a moment: what the last event by then said, `alive` among them.
-
-    Unless the host rebooted in between, for a port is resumed without an event. Then it is
-    what the next event undoes, or today's, if no other reboot comes before that.
-    """
-    last = port.events.filter(timestamp__lte=moment).values_list("timestamp", "pid").first()
-    boots = port.host.events.filter(event_type=HostEvent.Type.REBOOTED).aggregate(
-        last=Max("timestamp", filter=Q(timestamp__lte=moment)),
-        next=Min("timestamp", filter=Q(timestamp__gt=moment)),
-    )
-    if last and (boots["last"] is None or last[0] >= boots["last"]):
-        return last[1]
-    if boots["next"] is None or (next_at and next_at <= boots["next"]):
-        return holder.current_pid
-    return None

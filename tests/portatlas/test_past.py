@@ -9,7 +9,7 @@ from collector.models import PortEvent, PortRuntime
 from collector.retention import prune
 from collector.services import reconcile
 from collector.sweep import Verdict
-from portatlas import past
+from portatlas import holders, past
 from portatlas.intervals import Look
 from portatlas.models import Port
 from tests.collector.sweeps import listener, sweep
@@ -76,7 +76,7 @@ def test_before_it_was_first_seen_nobody_held_it():
 
     found = at(0.5, 1)
 
-    assert (found.holder, found.reason) == (None, past.NOT_SEEN_YET)
+    assert (found.holder, found.reason) == (None, holders.NOT_SEEN_YET)
 
 
 def test_each_holder_of_a_port_is_told_with_the_pid_of_then():
@@ -231,7 +231,7 @@ def test_when_events_were_deleted_that_is_said_and_nothing_guessed():
 
     found = at(-29.5, 0)
 
-    assert (found.look, found.holder, found.reason) == (UNKNOWN, None, past.DELETED)
+    assert (found.look, found.holder, found.reason) == (UNKNOWN, None, holders.DELETED)
     assert lasting(-29.5, 0) == (UNKNOWN, -30, -15)
     assert lasting(-14, 0) == (UP, -15, -10)
 
@@ -244,16 +244,16 @@ def test_a_port_that_never_changed_is_known_without_its_events():
 
     found = at(-2.5, 0, number=22)
 
-    assert (found.look, found.holder, found.reason) == (UP, None, past.DELETED)
+    assert (found.look, found.holder, found.reason) == (UP, None, holders.DELETED)
 
 
 def test_too_much_that_happened_since_is_said_instead_of_a_name(monkeypatch):
-    monkeypatch.setattr(past, "MOST_EVENTS", 3)
+    monkeypatch.setattr(holders, "MOST_EVENTS", 3)
     look(0, NGINX)
     for hours in range(1, 5):
         look(hours, CADDY if hours % 2 else NGINX)
 
-    assert (at(0.5, 4).look, at(0.5, 4).holder, at(0.5, 4).reason) == (UP, None, past.TOO_MUCH)
+    assert (at(0.5, 4).look, at(0.5, 4).holder, at(0.5, 4).reason) == (UP, None, holders.TOO_MUCH)
     assert held(1.5, 4) == ("caddy", 200)
 
 
@@ -264,16 +264,58 @@ def test_the_number_of_queries_does_not_grow(count, django_assert_num_queries):
     look(count + 5, CADDY)
     found, now = port(), hour(count + 5)
 
-    # Stretches up to then and after; oldest event; transitions up to then and after; events
-    # since; the last event by then; boots.
-    with django_assert_num_queries(8):
+    # Oldest event; stretches; transitions; events since; the last event by then; boots.
+    with django_assert_num_queries(6):
         past.at(found, hour(0), now)
     # The stretch is on the host.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         past.at(found, now, now)
     # Oldest event, coverage, transitions.
     with django_assert_num_queries(3):
         past.whole(found, hour(-1), now)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_many_ports_are_told_in_as_many_queries_as_one(count, django_assert_num_queries):
+    crowd = [listener(number, cookie=str(number), name="httpd") for number in range(1, count + 1)]
+    look(0, SSHD, *crowd)
+    look(5, SSHD)
+    ports = list(Port.objects.select_related("host").exclude(port=22))
+
+    with django_assert_num_queries(6):
+        found = past.of_all(ports, hour(0), hour(6))
+
+    assert [(found[each.pk].look, found[each.pk].holder.process_name) for each in ports] == [
+        (UP, "httpd")
+    ] * count
+
+
+def test_ports_of_different_hosts_are_told_each_by_its_own():
+    look(0, NGINX)
+    look(1, NGINX)
+    look(0, CADDY, host_id="other")
+    look(1, host_id="other", verdict=Verdict.COMPLETE)
+    ports = list(Port.objects.select_related("host").order_by("host_id"))
+
+    found = past.of_all(ports, hour(1), hour(1))
+
+    assert [(found[each.pk].look, found[each.pk].holder.process_name) for each in ports] == [
+        (UP, "nginx"),
+        (DOWN, "caddy"),
+    ]
+
+
+def test_who_held_the_last_of_many_ports_is_not_told_where_too_much_happened(monkeypatch):
+    monkeypatch.setattr(holders, "MOST_OF_ALL", 3)
+    look(0, SSHD, NGINX)
+    for hours in range(1, 5):
+        look(hours, replace(SSHD, owner=replace(SSHD.owner, pids=(hours,))), NGINX)
+        look(hours + 0.5, SSHD, CADDY if hours % 2 else NGINX)
+    ports = list(Port.objects.select_related("host").order_by("pk"))
+
+    found = past.of_all(ports, hour(0), hour(5))
+
+    assert [found[each.pk].reason for each in ports][-1] == holders.TOO_MUCH_OF_ALL
 
 
 def test_a_whole_month_is_told_in_intervals():
