@@ -1,0 +1,1 @@
+"""Notes as files: written out, read back, and drafted from what other programs keep."""
