@@ -3,11 +3,11 @@
 import django_filters
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 
 from collector.sweep import Protocol, Scope
 from portatlas.api.filters import PortFilter
+from portatlas.api.problems import InvalidParameter
 from portatlas.models import Port
 from portatlas.states import PortState
 
@@ -54,13 +54,11 @@ class Listing(GenericAPIView):
     pagination_class = None
 
     def ports(self) -> list[Port]:
-        """Return them by host, number and protocol; raise ValidationError if they are too many."""
+        """Return them by host, number and protocol; raise InvalidParameter if they are too many."""
         every = Port.objects.with_state(timezone.now()).select_related("note")
         fitting = self.filter_queryset(every).order_by("host_id", "port", "protocol")
         found = list(fitting[: MOST + 1])
         if len(found) > MOST:
-            raise ValidationError(
-                f"More than {MOST} ports fit, and this list has no pages: "
-                "ask for fewer, by host_id or tag for instance."
-            )
+            what = f"More than {MOST} ports fit, and this list has no pages: ask for fewer."
+            raise InvalidParameter({"host_id": what})
         return found

@@ -6,7 +6,7 @@ from functools import cache
 
 import django
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -56,9 +56,3 @@ class Metrics(APIView):
         wants_openmetrics = OPENMETRICS in request.headers.get("Accept", "")
         encode, content_type = choose_encoder(OPENMETRICS if wants_openmetrics else "")
         return HttpResponse(encode(registry), content_type=content_type)
-
-    def handle_exception(self, exc: Exception) -> HttpResponse:
-        if isinstance(exc, DatabaseError):
-            answer = f"The database does not answer: {type(exc).__name__}.\n"
-            return HttpResponse(answer, status=503, content_type="text/plain; charset=utf-8")
-        return super().handle_exception(exc)

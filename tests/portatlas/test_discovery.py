@@ -4,9 +4,10 @@ import json
 import subprocess
 
 import pytest
+from django.utils import timezone
 
 from portatlas.discovery import listing
-from portatlas.tokens.models import Token
+from portatlas.tokens.services import make
 from tests.tools import require
 
 ADDRESS = "/api/v1/discovery/prometheus/"
@@ -137,13 +138,13 @@ def test_the_number_of_statements_does_not_grow(
     assert f"host-{999 + count}" in response.text
 
 
-PRIVATE = [ADDRESS, "/api/v1/discovery/ansible/", "/api/v1/summary/flat/"]
+PRIVATE = [ADDRESS, "/api/v1/discovery/ansible/", "/api/v1/summary/flat/", "/changes.atom"]
 
 
 @pytest.mark.parametrize("address", PRIVATE)
 @pytest.mark.parametrize(("scopes", "status"), [(["read"], 200), (["notes:write"], 403)])
 def test_a_token_reads_if_it_has_the_scope(scopes, status, address, client, admin_user):
-    _, secret = Token.objects.create(user=admin_user, name="reader", scopes=scopes)
+    _, secret = make(admin_user, name="reader", scopes=scopes, at=timezone.now())
 
     response = client.get(address, headers={"authorization": f"Bearer {secret}"})
 
@@ -179,7 +180,7 @@ def test_a_real_prometheus_finds_the_targets(
     write_note(22)
     open_port(9100, process_name='evil"\n\\{{ }}')
     write_note(9100, title="Größe \U0001f4a9", tags=["monitored"])
-    _, secret = Token.objects.create(user=admin_user, name="prometheus", scopes=["read"])
+    _, secret = make(admin_user, name="prometheus", scopes=["read"], at=timezone.now())
     config = tmp_path / "prometheus.yml"
     config.write_text(CONFIG.format(url=live_server.url + ADDRESS, secret=secret))
 
