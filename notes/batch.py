@@ -57,11 +57,16 @@ class Order:
 
 
 class Outcome(NamedTuple):
-    """What came of an order: the note as it is now, or would be, and its version, 0 for none."""
+    """
+    What came of an order: the note as it is now, or would be, and its version, 0 for none.
+
+    `fields` are those that say something else than before.
+    """
 
     result: Result
     note: PortNote | None
     version: int
+    fields: tuple[str, ...] = ()
 
     @property
     def is_refused(self) -> bool:
@@ -114,10 +119,11 @@ def _carry_out(orders: list[Order], *, by, at: datetime, why: str | None) -> lis
     if changed := of_result[Result.CHANGED]:
         for note in changed:
             note.updated_by, note.updated_at = by, at
+        fields = {name for outcome in planned for name in outcome.fields}
         bulk_update_with_history(
             changed,
             PortNote,
-            [*INHERITED, "updated_by", "updated_at", "version"],
+            [*sorted(fields), "updated_by", "updated_at", "version"],
             default_user=by,
             default_change_reason=why,
             default_date=at,
@@ -169,12 +175,13 @@ def _written(order: Order, note: PortNote | None, *, by) -> Outcome:
         made.created_by = made.updated_by = by
         return Outcome(Result.CREATED, made, 0)
     values = (_defaults() if order.verb == Verb.PUT else {}) | order.values
-    if all(getattr(note, name) == value for name, value in values.items()):
+    fields = tuple(name for name, value in values.items() if getattr(note, name) != value)
+    if not fields:
         return Outcome(Result.UNCHANGED, note, note.version)
-    for name, value in values.items():
-        setattr(note, name, value)
+    for name in fields:
+        setattr(note, name, values[name])
     note.version += 1
-    return Outcome(Result.CHANGED, note, note.version)
+    return Outcome(Result.CHANGED, note, note.version, fields)
 
 
 def _defaults() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from portatlas.api.note_serializers import (
     BulkSerializer,
 )
 from portatlas.api.notes import ADD, CHANGE, DELETE, NoteDoor, raise_if_refused
+from portatlas.api.parameters import raise_unless_known
 from portatlas.api.problem_types import BY_NAME, of_status
 from portatlas.models import KEY
 
@@ -111,6 +112,7 @@ class NoteBulk(NoteDoor):
 
 def asked(request: Request) -> tuple[list[Any], bool]:
     """Return the items of a request, and whether it is only tried. Raises for what is neither."""
+    raise_unless_known(request.query_params, ["dry_run"])
     in_address = request.query_params.get("dry_run", "false")
     if in_address not in FLAGS:
         raise problems.InvalidParameter({"dry_run": ["It is true or false."]})
@@ -136,7 +138,8 @@ def _told(order: Order, outcome: Outcome) -> dict[str, Any]:
         kind = getattr(exc, "kind", None) or of_status(exc.status_code)
         problem = problems.body(kind, kind.status, str(exc.detail))
         return key | {"outcome": "refused", "version": outcome.version, "problem": problem}
-    return key | {"outcome": outcome.result.value, "version": outcome.version}
+    told = {"outcome": outcome.result.value, "version": outcome.version}
+    return key | told | ({"changes": outcome.fields} if outcome.fields else {})
 
 
 def _refused(item: Any, problem: Refusal) -> dict[str, Any]:

@@ -70,6 +70,9 @@ class BulkOutcomeSerializer(serializers.Serializer):
     port = serializers.IntegerField()
     outcome = serializers.ChoiceField(choices=["created", "changed", "unchanged", "deleted"])
     version = serializers.IntegerField()
+    changes = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="The fields that are others now."
+    )
 
 
 class BulkAnswerSerializer(serializers.Serializer):

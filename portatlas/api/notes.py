@@ -19,6 +19,7 @@ from portatlas.api.bodies import said
 from portatlas.api.note_filters import NoteFilter
 from portatlas.api.note_serializers import NoteSerializer, differing
 from portatlas.api.ordering import Ordering
+from portatlas.api.parameters import KnownParameters
 from portatlas.api.preconditions import etag, fits
 from portatlas.api.problems import Problem
 from portatlas.models import KEY, Memory
@@ -95,7 +96,7 @@ class NoteList(NoteDoor, generics.ListAPIView):
     """What people know, and a new note of it."""
 
     filterset_class = NoteFilter
-    filter_backends = [NoteSearch, DjangoFilterBackend, Ordering]
+    filter_backends = [KnownParameters, NoteSearch, DjangoFilterBackend, Ordering]
     ordering_fields = [*KEY, "title", "owner", "review_by", "updated_at"]
 
     def post(self, request: Request) -> Response:
@@ -115,10 +116,7 @@ class NoteDetail(NoteDoor):
     """
 
     def get(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
-        key = key_of(host_id, protocol, port)
-        note = self.get_queryset().filter(**dict(zip(KEY, key, strict=True))).first()
-        if note is None:
-            raise exceptions.NotFound(f"There is no note about {named(key)}.")
+        note = self.get_object()
         return Response(self.get_serializer(note).data, headers={"ETag": etag(note.version)})
 
     def put(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
@@ -132,6 +130,13 @@ class NoteDetail(NoteDoor):
     def delete(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
         key = key_of(host_id, protocol, port)
         return self.write_one(Order(Verb.DELETE, key, fits=fits(request.headers)))
+
+    def get_object(self) -> PortNote:
+        key = key_of(**self.kwargs)
+        note = self.get_queryset().filter(**dict(zip(KEY, key, strict=True))).first()
+        if note is None:
+            raise exceptions.NotFound(f"There is no note about {named(key)}.")
+        return note
 
     def order(self, verb: Verb, key: Key) -> Response:
         data = dict(zip(KEY, key, strict=True)) | said(self.request)
