@@ -7,6 +7,7 @@ from django.utils import timezone
 from collector import schedule, services
 from collector.lock import SweepRunningError, sweep_lock
 from collector.look import Watch
+from collector.signals import swept
 
 logger = logging.getLogger(__name__)
 
@@ -34,3 +35,4 @@ def collect() -> None:
         logger.warning("No sweep: %s", exc)
     else:
         logger.debug("Swept: %s", outcome)
+        swept.send_robust(collect, outcome=outcome)
