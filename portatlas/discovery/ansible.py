@@ -15,6 +15,7 @@ from portatlas.discovery.listing import Listing
 from portatlas.models import Port
 
 UNKNOWN = PortNote.ServiceType.UNKNOWN
+OF_ANSIBLE = {"all", "ungrouped"}  # groups that every inventory has
 OPENS_A_TEMPLATE = re.compile(r"\{(?=[{%#])")
 
 
@@ -23,7 +24,8 @@ def inventory(ports: Iterable[Port]) -> dict:
     Return the hosts of some ports, grouped by what the notes say of these.
 
     Groups are `type_web`, `tag_prod`, `owner_alice`; of the ports themselves the variable
-    `portatlas_ports` of their host tells.
+    `portatlas_ports` of their host tells. A host that is called as a group is left out, for
+    Ansible would take one for the other.
     """
     of_host: dict[str, list[dict]] = defaultdict(list)
     groups: dict[str, dict[str, set[str]]] = {"type_": {}, "tag_": {}, "owner_": {}}
@@ -33,13 +35,17 @@ def inventory(ports: Iterable[Port]) -> dict:
         for prefix, words in _words(told):
             for word in words:
                 groups[prefix].setdefault(word, set()).add(port.host_id)
-    members = {
-        name: {"hosts": sorted(hosts[word])}
+    named = {
+        name: hosts[word]
         for prefix, hosts in groups.items()
         for word, name in group_names(prefix, hosts).items()
     }
-    hostvars = {host: {"portatlas_ports": told} for host, told in of_host.items()}
-    return {"_meta": {"hostvars": hostvars}, "all": {"hosts": sorted(of_host)}, **members}
+    shown = of_host.keys() - named.keys() - OF_ANSIBLE
+    return {
+        "_meta": {"hostvars": {host: {"portatlas_ports": of_host[host]} for host in sorted(shown)}},
+        "all": {"hosts": sorted(shown)},
+        **{name: {"hosts": sorted(hosts & shown)} for name, hosts in named.items()},
+    }
 
 
 def _words(told: dict) -> tuple[tuple[str, list[str]], ...]:

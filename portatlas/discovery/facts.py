@@ -16,7 +16,7 @@ def facts(port: Port) -> dict[str, str | int | list[str]]:
         "protocol": port.protocol,
         "state": port.state.value,
         "scope": port.scope,
-        "addresses": list(dict.fromkeys(end.address for end in port.ends)),
+        "addresses": list(dict.fromkeys(end["address"] for end in port.endpoints)),
         "process": port.process_name,
         "user": port.user,
         "unit": port.unit,

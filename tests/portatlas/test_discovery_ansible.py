@@ -63,6 +63,18 @@ def test_a_filter_narrows_the_hosts(admin_client, open_port, write_note):
     assert admin_client.get(f"{ADDRESS}?owner=alice").json()["all"] == {"hosts": ["atlas"]}
 
 
+@pytest.mark.parametrize("name", ["all", "ungrouped", "type_web"])
+def test_a_host_called_as_a_group_is_left_out(name, admin_client, open_port, write_note):
+    open_port(80)
+    open_port(80, host_id=name)
+    write_note(80, host_id="*", service_type="web")
+
+    answer = admin_client.get(ADDRESS).json()
+
+    assert list(answer.pop("_meta")["hostvars"]) == ["atlas"]
+    assert answer == {"all": {"hosts": ["atlas"]}, "type_web": {"hosts": ["atlas"]}}
+
+
 def test_an_empty_atlas_is_an_empty_inventory():
     assert inventory([]) == {"_meta": {"hostvars": {}}, "all": {"hosts": []}}
 
