@@ -1,17 +1,18 @@
 """Notes out of the database and into it: all of a file, or nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from django.db import IntegrityError, transaction
-from simple_history.utils import bulk_create_with_history, bulk_update_with_history
+from django.db import transaction
 
+from notes.batch import ATTEMPTS, MOST, Order, Verb, carry_out
 from notes.exchange import entry
 from notes.exchange.document import Document
 from notes.exchange.entry import Entry
-from notes.exchange.plan import Change, Plan, compare
+from notes.exchange.plan import Plan, compare
 from notes.models import EVERY_HOST, PortNote
-from notes.services import INHERITED, MOST, Key, _next_versions
+from notes.services import Key
 
 REASON = 100  # characters that the history keeps of why
 
@@ -33,7 +34,7 @@ def collect(notes) -> Document:
 
 def look(entries: Sequence[Entry]) -> Plan:
     """Return what writing these would do; one statement for each `MOST` of them."""
-    return _compared(entries, lock=False)[0]
+    return _compared(entries, lock=False)
 
 
 def write(  # noqa: PLR0913  # what is written, how, by whom and why
@@ -55,15 +56,20 @@ def write(  # noqa: PLR0913  # what is written, how, by whom and why
     is another by now.
     """
     terms = {"replace": replace, "by": by, "at": at, "reason": reason, "agreed": agreed}
-    try:
-        return _write(entries, **terms)
-    except IntegrityError:
-        # Somebody wrote one of the new notes at the same moment: now it is there.
-        return _write(entries, **terms)
+    for _attempt in range(ATTEMPTS):
+        try:
+            return _write(entries, **terms)
+        except _OvertakenError:
+            continue
+    raise NotWrittenError(look(entries))
+
+
+class _OvertakenError(Exception):
+    """Somebody wrote one of the new notes at the same moment: now it is there."""
 
 
 @transaction.atomic
-def _write(  # noqa: PLR0913  # what is written, how, by whom and why
+def _write(  # noqa: PLR0913  # as above
     entries: Sequence[Entry],
     *,
     replace: bool,
@@ -72,54 +78,33 @@ def _write(  # noqa: PLR0913  # what is written, how, by whom and why
     reason: str,
     agreed: str | None,
 ) -> Plan:
-    plan, notes = _compared(entries, lock=True)
+    plan = _compared(entries, lock=True)
     is_other = agreed is not None and plan.digest != agreed
     if is_other or (plan.conflicts and not replace):
         raise NotWrittenError(plan)
-    terms = {"default_user": by, "default_change_reason": reason[:REASON], "default_date": at}
-    for some in _chunks(plan.new):
-        _create(some, by, terms)
-    for some in _chunks(plan.conflicts):
-        _change(some, notes, by, at, terms)
+    orders = [
+        *(Order(Verb.CREATE, change.key, dict(change.values)) for change in plan.new),
+        *(Order(Verb.PATCH, change.key, dict(change.values)) for change in plan.conflicts),
+    ]
+    for some in _chunks(orders):
+        outcomes = carry_out(some, by=by, at=at, why=reason[:REASON])
+        if any(outcome.is_refused for outcome in outcomes):
+            raise _OvertakenError
     return plan
 
 
-def _create(changes: Sequence[Change], by, terms: dict) -> None:
-    versions = _next_versions([change.key for change in changes])
-    new = []
-    for change in changes:
-        host_id, protocol, port = change.key
-        note = PortNote(host_id=host_id, protocol=protocol, port=port, **change.values)
-        note.version = versions[change.key]
-        note.created_by = note.updated_by = by
-        new.append(note)
-    bulk_create_with_history(new, PortNote, **terms)
-
-
-def _change(
-    changes: Sequence[Change], notes: dict[Key, PortNote], by, at: datetime, terms: dict
-) -> None:
-    for change in changes:
-        note = notes[change.key]
-        for difference in change.differences:
-            setattr(note, difference.field, difference.theirs)
-        note.updated_by, note.updated_at = by, at
-        note.version += 1
-    fields = [*INHERITED, "updated_by", "updated_at", "version"]
-    bulk_update_with_history([notes[change.key] for change in changes], PortNote, fields, **terms)
-
-
-def _compared(entries: Sequence[Entry], *, lock: bool) -> tuple[Plan, dict[Key, PortNote]]:
-    """Return what would be done, and the notes about these ports; locked, they stay so."""
-    notes: dict[Key, PortNote] = {}
-    rows = PortNote.objects.select_for_update() if lock else PortNote.objects.all()
+def _compared(entries: Sequence[Entry], *, lock: bool) -> Plan:
+    """Return what would be done; while they are locked, the notes stay as they are."""
+    said: dict[Key, Mapping[str, Any]] = {}
+    rows = PortNote.objects.order_by("pk").only(*entry.FIELDS)
     for some in _chunks(entries):
         keys = {each.key for each in some}
         keys |= {(EVERY_HOST, *key[1:]) for key in keys}
         found = rows.filter(host_id__in={key[0] for key in keys}, port__in={key[2] for key in keys})
-        notes |= {note.key: note for note in found if note.key in keys}
-    said = {key: entry.of_note(note).said for key, note in notes.items()}
-    return compare(entries, said), notes
+        if lock:
+            found = found.select_for_update()
+        said |= {note.key: entry.of_note(note).said for note in found if note.key in keys}
+    return compare(entries, said)
 
 
 def _chunks(items: Sequence) -> Iterator[Sequence]:

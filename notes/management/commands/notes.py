@@ -27,6 +27,7 @@ from notes.models import PortNote
 
 CONFLICTS, BAD_FILE, NO_DATABASE = 1, 2, 3
 STANDARD = "-"
+DRAFTED = [Format.YAML, Format.JSON]  # a table can't leave out what isn't known of a port
 SUFFIXES = {".yaml": Format.YAML, ".yml": Format.YAML, ".json": Format.JSON, ".csv": Format.CSV}
 
 
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         draft.add_argument("--from", dest="kind", required=True, choices=[*DRAFTS])
         draft.add_argument("--host", help="whose ports they are; default: this host, or as it says")
         draft.add_argument("-o", "--output", default=STANDARD, help="default: standard output")
-        draft.add_argument("--format", choices=[*Format], help="default: as OUTPUT ends, else yaml")
+        draft.add_argument("--format", choices=DRAFTED, help="default: as OUTPUT ends, else yaml")
 
     def handle(self, *, verb, **options):
         try:
@@ -105,10 +106,13 @@ class Command(BaseCommand):
         kind = Kind(kind)
         if host is None and kind in {Kind.COMPOSE, Kind.CADDY}:
             host = settings.PORTATLAS_HOST_ID
+        form = _format(format, output)
+        if form not in DRAFTED:
+            raise CommandError("A draft is YAML or JSON.", returncode=BAD_FILE)
         content = sources.read(formats.decode(_read(file)), kind, host=host)
         for remark in content.remarks:
             self.stderr.write(remark)
-        self._put(output, formats.dump(content, _format(format, output), sealed=False))
+        self._put(output, formats.dump(content, form, sealed=False))
 
     def _plan(self, entries: Sequence[Entry], file: str, *, replace: bool, dry_run: bool) -> Plan:
         if dry_run:
