@@ -1,0 +1,49 @@
+"""Events as lines: for people, and for programs as JSON."""
+
+import json
+from typing import Any
+
+from rich.text import Text
+
+from collector.models import PortEvent
+from portatlas.board import timeline
+from portatlas.terminal.screen import plain
+
+STYLES = {
+    PortEvent.Type.APPEARED: "green",
+    PortEvent.Type.DISAPPEARED: "red",
+    PortEvent.Type.REBOUND: "yellow",
+    PortEvent.Type.ALIVE: "dim",
+}
+HEAD = "{:19}  {:11}  {:9}  "
+
+
+def line(event: PortEvent) -> Text:
+    """Say an event in one line. Needs its port."""
+    port = event.port_runtime
+    told = timeline.Line.of_port(event)
+    changes = [f"{each.name} {each.old or 'none'} → {each.new or 'none'}" for each in told.changes]
+    said = [told.what.lower() if event.is_takeover else "", port.process_name, *told.details]
+    head = HEAD.format(told.when, event.event_type, f"{port.port}/{port.protocol}")
+    text = plain(f"{head}{port.host_id}  {', '.join(filter(None, [*said, *changes]))}")
+    text.stylize(STYLES[event.event_type], 21, 32)
+    return text
+
+
+def as_json(event: PortEvent) -> dict[str, Any]:
+    port = event.port_runtime
+    return {
+        "id": event.pk,
+        "host_id": port.host_id,
+        "protocol": port.protocol,
+        "port": port.port,
+        "event_type": event.event_type,
+        "timestamp": event.timestamp.isoformat().replace("+00:00", "Z"),
+        "pid": event.pid,
+        "cause": event.cause,
+        "changes": event.changes,
+    }
+
+
+def json_line(event: PortEvent) -> str:
+    return json.dumps(as_json(event)) + "\n"

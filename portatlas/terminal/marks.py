@@ -1,0 +1,26 @@
+"""The seven states as a mark, a word and a colour, as states.css has them for the browser."""
+
+from rich.text import Text
+
+from portatlas.states import PortState
+
+MARKS = {
+    PortState.SUSPICIOUS: ("!", "bold red"),
+    PortState.FLAPPING: ("↕", "bold yellow"),
+    PortState.GHOST: ("○", "bold magenta"),
+    PortState.UNNOTED: ("?", "bold blue"),
+    PortState.KNOWN: ("i", "cyan"),
+    PortState.HEALTHY: ("✓", "green"),
+    PortState.GONE: ("–", "dim"),  # noqa: RUF001  # the mark that the board has
+}
+
+
+def mark(state: PortState) -> Text:
+    """
+    Return a state as its mark and its word.
+
+    >>> mark(PortState.GHOST).plain
+    '○ ghost'
+    """
+    sign, style = MARKS[state]
+    return Text(f"{sign} {state.value}", style=style, no_wrap=True)

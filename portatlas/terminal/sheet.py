@@ -1,0 +1,201 @@
+"""Everything about one port as text: facts, state, note, sockets, processes, and what was."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from collector.sweep import Family
+from notes.models import EVERY_HOST, PortNote, named
+from portatlas import moves
+from portatlas.board import note_history, owners, process_tree, timeline
+from portatlas.board.memory import Known
+from portatlas.models import Port
+from portatlas.presence import presences
+from portatlas.terminal import strip
+from portatlas.terminal.marks import mark
+from portatlas.terminal.screen import plain, prose
+from portatlas.terminal.table import PortTable
+from portatlas.terminal.target import Target
+from portatlas.words import ago, lasting
+
+EVENTS = 10  # the last ones
+ENDS = 20  # sockets
+LINES = 40  # of a description
+SEVERAL = 100  # ports of one number, on many hosts
+
+
+def found(target: Target, now: datetime) -> list[Port]:
+    """Return the ports that somebody may mean, in one query."""
+    ports = Port.objects.for_board(now).select_related("note__updated_by").filter(**target.chosen)
+    return list(ports.order_by("host_id", "protocol")[:SEVERAL])
+
+
+def notes(target: Target) -> list[PortNote]:
+    """Return the notes about what somebody may mean, in one query."""
+    chosen = target.chosen
+    if target.host_id:
+        chosen |= {"host_id__in": (chosen.pop("host_id"), EVERY_HOST)}
+    return list(PortNote.objects.select_related("updated_by").filter(**chosen)[:SEVERAL])
+
+
+def told(ports: Sequence[Port], now: datetime, width: int) -> Iterator[RenderableType]:
+    """Yield all about the one port that is meant, or a line for each that may be."""
+    if len(ports) == 1:
+        yield from _seen(ports[0], now, width)
+    else:
+        yield f"{len(ports)} ports have this number; name one as host:port/protocol for all of it."
+        yield ""
+        yield PortTable(ports, now, width)
+
+
+def unseen(found: Sequence[PortNote], now: datetime) -> Iterator[RenderableType]:
+    """Yield all about the one note of a port that was never seen, or a line for each of several."""
+    for note in found:
+        yield prose(f"{named(note.key)} was never seen.", "bold")
+        yield from memory(note, note.key, now) if len(found) == 1 else [prose(f"  {note.title}")]
+
+
+def _seen(port: Port, now: datetime, width: int) -> Iterator[RenderableType]:
+    key = port.host_id, port.protocol, port.port
+    head = Text.assemble(
+        (f"{port.port}/{port.protocol}", "bold"),
+        f" on {port.host_id}  ",
+        mark(port.state),
+        f"  {plain(port.reason).plain}",
+    )
+    yield head
+    yield _facts(_of_port(port, now))
+    for fault in owners.faults(port):
+        yield prose(fault, "yellow")
+    if to := _moved(port):
+        yield Text(f"Its program listens on {to.port}/{to.protocol} now.", style="yellow")
+    yield from memory(port.note, key, now)
+    yield from _section("Sockets", _ends(port))
+    yield from _section("Processes", _tree(port))
+    pieces = presences([port], start=now - strip.SPAN, end=now, now=now)[port.pk].intervals
+    drawn = strip.strip(pieces, width - 2)
+    yield from _section("Last 24 hours", [drawn, Text(strip.LEGEND, style="dim")])
+    yield from _section("Last events (UTC)", _events(port))
+
+
+def _section(heading: str, lines: Sequence[RenderableType]) -> Iterator[RenderableType]:
+    if lines:
+        yield ""
+        yield Text(heading, style="bold underline")
+        yield Padding(Group(*lines), (0, 0, 0, 2))
+
+
+def _facts(pairs) -> Table:
+    drawn = Table.grid(padding=(0, 2, 0, 0))
+    drawn.add_column(style="dim", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in pairs:
+        if value:
+            drawn.add_row(name, prose(value))  # may wrap: here is room to read it
+    return drawn
+
+
+def _of_port(port: Port, now: datetime) -> Iterator[tuple[str, str]]:
+    yield "what", owners.title(port)
+    yield "is", lasting(port, now)
+    yield "open to", port.reach
+    yield "process", port.process_name
+    yield "held", owners.holding(port)
+    yield "command", port.cmdline
+    yield "program", port.exe
+    yield "user", port.user
+    yield "unit", port.unit or port.socket_unit
+    yield "container", port.container_name or port.container[:12]
+    yield "image", port.image
+    yield "usually", port.well_known
+    if port.backlog_limit:
+        yield "queue", f"{port.backlog} of {port.backlog_limit}"
+    yield "first seen", f"{port.first_seen_at:%F %T} UTC, {ago(port.first_seen_at, now)}"
+    yield "last seen", f"{port.seen_at:%F %T} UTC, {ago(port.seen_at, now)}"
+
+
+def _moved(port: Port) -> Port | None:
+    """Return where the program of a port that is gone listens now."""
+    if port.is_active or port.note is None or port.note.speaks_for_every_host:
+        return None
+    return moves.moved_to([port], moves.candidates([port])).get(port.pk)
+
+
+def memory(note: PortNote | None, key, now: datetime) -> Iterator[RenderableType]:
+    """Yield what people know, and how that came about."""
+    lines: list[RenderableType] = []
+    if note:
+        known = Known.of(note, key[0], now)
+        lines = [prose(known.title, "bold")]
+        lines += [_facts((said.name.lower(), said.value) for said in known.facts)]
+        text = note.description.splitlines()
+        lines += [prose(line) for line in text[:LINES]]
+        lines += [Text(f"… and {len(text) - LINES} more lines")] if len(text) > LINES else []
+        if known.is_inherited:
+            lines.append(Text("It speaks for every host without a note of its own.", style="dim"))
+        lines.append(prose(known.changed, "dim"))
+    yield from _section("Note", lines)
+    history = note_history.history(key, note)
+    yield from _section("History of the note (UTC)", [_version(each) for each in history.fresh])
+
+
+def _version(version: note_history.Version) -> Text:
+    told = [
+        f"{each.name}: {each.old or 'nothing'} → {each.new or 'nothing'}"
+        for each in version.differences
+    ]
+    if version.lines:
+        told.append("the description")
+    what = f"{version.what} {version.about}".strip()
+    said = "; ".join(filter(None, [*told, version.reason]))
+    return prose(f"{version.when}  {what} by {version.who}" + (f"  {said}" if said else ""))
+
+
+def _ends(port: Port) -> list[Text]:
+    ends = port.ends
+    lines = []
+    for end in ends[:ENDS]:
+        address = f"[{end.address}]" if ":" in end.address else end.address
+        at = f"{address}:{port.port}" + (f" on {end.device}" if end.device else "")
+        who = f"{end.process_name} {end.pid}" if end.pid else end.process_name
+        family = owners.FAMILIES[end.family] if end.family != Family.UNKNOWN else ""
+        lines.append(plain("  ".join(filter(None, [at, family, who]))))
+    left = len(ends) - ENDS
+    return [*lines, plain(f"and {left} more")] if left > 0 else lines
+
+
+def _tree(port: Port) -> list[Text]:
+    """Return who started whom, down to those that hold the port."""
+    if not port.current_pid:
+        return []
+    chain = [(each["pid"], each["name"]) for each in reversed(port.ancestors)]
+    lines = [
+        plain(f"{'  ' * depth}{name or 'process'} {pid}") for depth, (pid, name) in enumerate(chain)
+    ]
+    lines.append(
+        plain(f"{'  ' * len(chain)}{port.process_name or 'process'} {port.current_pid}", "bold")
+    )
+    names = {end.pid: end.process_name for end in port.ends if end.process_name}
+    others = [pid for pid in port.pids if pid != port.current_pid]
+    indent = "  " * (len(chain) + 1)
+    lines += [
+        plain(f"{indent}{names.get(pid) or 'process'} {pid} holds it too")
+        for pid in others[: process_tree.HOLDERS]
+    ]
+    left = len(others) - process_tree.HOLDERS
+    return [*lines, plain(f"{indent}and {left} more")] if left > 0 else lines
+
+
+def _events(port: Port) -> list[Text]:
+    page = timeline.page(port)
+    return [prose(event_words(line)) for line in page.lines[:EVENTS]]
+
+
+def event_words(line: timeline.Told) -> str:
+    """Say a line of the timeline."""
+    changes = [f"{each.name} {each.old or 'none'} → {each.new or 'none'}" for each in line.changes]
+    return "  ".join(filter(None, [line.when, line.what, ", ".join([*line.details, *changes])]))
