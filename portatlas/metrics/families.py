@@ -69,6 +69,12 @@ def families(reading: Reading, build: dict[str, str]) -> Iterator[Metric]:
         ("risk",),
         (((risk,), count) for risk, count in reading.notes.items()),
     )
+    yield _gauge(
+        "portatlas_notification_deliveries",
+        "Notifications in the log of deliveries by status.",
+        ("status",),
+        (((status,), count) for status, count in reading.deliveries.items()),
+    )
     yield from _of_machinery(reading)
 
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Manager
 
 from collector.models import Host
 from notes.models import PortNote
 from portatlas.celery import app
 from portatlas.metrics import queues
+from portatlas.notifications.models import Delivery
 from portatlas.tally import Tally, tally
 
 SIZES = {
@@ -25,25 +26,28 @@ class Reading:
     hosts: list[Host]
     ports: Tally
     notes: dict[str, int]  # by risk
+    deliveries: dict[str, int]  # in the log of notifications, by status
     database_size: int  # bytes
     queues: dict[str, int] | None  # messages by queue; None if the broker is away
 
 
 def read(at: datetime) -> Reading:
-    """Read it in six statements."""
+    """Read it in seven statements."""
     hosts = list(Host.objects.all())
     return Reading(
         hosts=hosts,
         ports=tally(at, hosts),
-        notes=_notes(),
+        notes=_counted(PortNote.objects, "risk_level", PortNote.RiskLevel.values),
+        deliveries=_counted(Delivery.objects, "status", Delivery.Status.values),
         database_size=_database_size(),
         queues=queues.depths(app),
     )
 
 
-def _notes() -> dict[str, int]:
-    counted = PortNote.objects.order_by().values_list("risk_level").annotate(Count("pk"))
-    return dict.fromkeys(PortNote.RiskLevel.values, 0) | dict(counted)
+def _counted(rows: Manager, field: str, words: list[str]) -> dict[str, int]:
+    """Count rows by a field, those words that none has too."""
+    counted = rows.order_by().values_list(field).annotate(Count("pk"))
+    return dict.fromkeys(words, 0) | dict(counted)
 
 
 def _database_size() -> int:

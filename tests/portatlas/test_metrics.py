@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from portatlas.metrics import queues, reading
+from portatlas.notifications.models import Delivery
 from portatlas.tokens.services import make
 from tests.conftest import NOON
 from tests.tools import require
@@ -94,6 +95,18 @@ def test_notes_are_counted_by_their_risk(scrape, write_note):
 
     risks = {key[1]: n for key, n in found.items() if key[0] == "portatlas_notes"}
     assert risks == {"trusted": 2, "expected": 0, "suspicious": 1}
+
+
+def test_deliveries_of_notifications_are_counted_by_their_status(scrape, db):
+    common = {"channel_name": "phone", "created_at": NOON, "ready_at": NOON}
+    for status in ("queued", "given_up", "given_up"):
+        Delivery.objects.create(status=status, **common)
+
+    found = scrape()
+
+    name = "portatlas_notification_deliveries"
+    statuses = {key[1]: n for key, n in found.items() if key[0] == name}
+    assert statuses == {"queued": 1, "claimed": 0, "delivered": 0, "given_up": 2}
 
 
 def test_the_database_the_queue_and_the_build_are_told(scrape, db):
@@ -209,8 +222,8 @@ def test_the_number_of_statements_does_not_grow(
         open_port(number, host_id=f"other-{number}")
         write_note(number)
 
-    # Session, user; hosts, three counts of ports, notes, the size of the database.
-    with django_assert_num_queries(8):
+    # Session, user; hosts, three counts of ports, notes, deliveries, the size of the database.
+    with django_assert_num_queries(9):
         admin_client.get("/metrics")
 
 
