@@ -49,8 +49,9 @@ def unopened(rule: Rule, at: datetime, *, by_clock: bool) -> PortQuerySet:
     ports = fitting(rule, at).exclude(host__unsettled=BOOT)
     if by_clock:
         ports = ports.filter(standing__rank__in=states.ACTIVE_CLIENTS)
+    arrived = _arrived() if rule.kind in {Kind.UNNOTED, Kind.SUSPICIOUS} else Q(pk=None)
     return ports.filter(~Exists(_matters(rule))).annotate(
-        arrived=Case(When(_arrived(), then=True), default=False)
+        arrived=Case(When(arrived, then=True), default=False)
     )
 
 
@@ -76,8 +77,8 @@ def stayed(rule: Rule, at: datetime) -> PortQuerySet:
     return _unopened_news(rule).filter(
         Exists(first),
         standing__rank__in=states.ACTIVE_CLIENTS,
-        standing__since__gte=lately,
-        first_seen_at__gte=lately,
+        standing__since__gt=lately,
+        first_seen_at__gt=lately,
     )
 
 
@@ -108,7 +109,7 @@ def arrivals(rule: Rule, at: datetime):
 
 def _events(rule: Rule, at: datetime):
     return PortEvent.objects.filter(
-        pk__gt=rule.last_event - OVERLAP, timestamp__gte=max(rule.since, at - REMEMBERED)
+        pk__gt=rule.last_event - OVERLAP, timestamp__gt=max(rule.since, at - REMEMBERED)
     )
 
 

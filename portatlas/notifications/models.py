@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from collector.models import Host, choices
 from collector.sweep import HOST_ID, Scope
@@ -55,7 +56,9 @@ class Channel(models.Model):
     tags = models.CharField(
         max_length=100,
         blank=True,
-        validators=[RegexValidator(r"^[A-Za-z0-9_+-]+(,[A-Za-z0-9_+-]+)*\Z", "Like warning,atlas.")],
+        validators=[
+            RegexValidator(r"^[A-Za-z0-9_+-]+(,[A-Za-z0-9_+-]+)*\Z", "Like warning,atlas.")
+        ],
         help_text="For ntfy: words or names of emojis, separated by commas.",
     )
 
@@ -131,8 +134,9 @@ class Rule(models.Model):
         "tell recovery", default=False, help_text="Say so when what was told is over."
     )
 
-    # How far it has come. Written by watch.py alone.
-    since = models.DateTimeField(null=True, editable=False)  # nothing that happened before is told
+    # How far it has come. Written by watch.py alone, but for the beginning: what happened before
+    # is not told.
+    since = models.DateTimeField(default=timezone.now, editable=False)
     last_event = models.BigIntegerField(default=0, editable=False)
     basis = models.CharField(max_length=32, blank=True, editable=False)
     hushed_until = models.DateTimeField(null=True, editable=False)
@@ -171,7 +175,7 @@ class Rule(models.Model):
 
     def clean(self) -> None:
         if self.quiet_from is not None and self.quiet_from == self.quiet_until:
-            raise ValidationError({"quiet_until": "Quiet hours end at another time than they begin."})
+            raise ValidationError({"quiet_until": "They end at another time than they begin."})
         if self.kind == self.Kind.SILENT and (self.tag or self.scope):
             raise ValidationError("A collector is silent for a host: it has neither tag nor reach.")
         if self.kind == self.Kind.UNNOTED and self.tag:

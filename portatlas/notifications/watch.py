@@ -7,6 +7,7 @@ of a thousand aside.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -30,7 +31,7 @@ SILENT_STILL = timedelta(seconds=50)
 
 Kind, Status = Rule.Kind, Matter.Status
 Event = PortEvent
-PROGRESS = ("since", "last_event", "basis", "hushed_until", "told_at")
+PROGRESS = ("last_event", "basis", "hushed_until", "told_at")
 
 
 def evaluate(at: datetime, *, by_clock: bool, site: str) -> int:
@@ -55,13 +56,20 @@ def evaluate(at: datetime, *, by_clock: bool, site: str) -> int:
 
 
 @transaction.atomic
+def begin(rule: Rule, at: datetime) -> None:
+    """Let a rule begin anew, as of now: what it was about before is none of its matters."""
+    Rule.objects.select_for_update().get(pk=rule.pk)
+    _of(rule).delete()
+    rule.since, rule.last_event, rule.basis, rule.hushed_until = at, 0, "", None
+    rule.save(update_fields=["since", "last_event", "basis", "hushed_until"])
+
+
+@transaction.atomic
 def _evaluate(pk: int, scene: Scene, at: datetime, site: str) -> int:
     rule = Rule.objects.select_for_update().filter(pk=pk, is_enabled=True).first()
     if rule is None:
         return 0
     before = [getattr(rule, name) for name in PROGRESS]
-    if rule.since is None:
-        rule.since, rule.last_event = at, scene.last_event
     is_same = rule.basis == scene.name
     if rule.kind == Kind.SILENT:
         _listen(rule, scene, at)
@@ -161,32 +169,33 @@ def _close(rule: Rule, at: datetime) -> None:
             | Q(holds=False, status__in=[Status.WAITING, Status.TOLD, Status.ARRIVED])
         )
     )
-    again, anew, unheard, told = [], [], [], {}
+    found: dict[str, dict[int, int]] = defaultdict(dict)  # status: port: matter
     for pk, status, holds, port in others.values_list("pk", "status", "holds", "port_id"):
-        if holds:
-            (anew if status == Status.CANCELLED else again).append(pk)
-        elif status == Status.TOLD:
-            told[port] = pk
-        else:
-            unheard.append(pk)
-    broken = {told.pop(port) for port in _broken_off(list(told))}
-    _set(again, status=Status.TOLD)
-    _set(anew, status=Status.WAITING, since=at, ready_at=at + rule.hold)
-    _set(broken, status=Status.QUIET, ready_at=at)
+        found["again" if holds and status != Status.CANCELLED else status][port] = pk
+    told, arrived, unheard = found[Status.TOLD], found[Status.ARRIVED], found[Status.WAITING]
+    broken = _broken_off([*told, *arrived], at)
+    _set(found["again"].values(), status=Status.TOLD)
+    _set(
+        found[Status.CANCELLED].values(), status=Status.WAITING, since=at, ready_at=at + rule.hold
+    )
+    # What had arrived stays what it is.
+    _set([told[port] for port in broken & told.keys()], status=Status.QUIET, ready_at=at)
+    recovered = [pk for port, pk in told.items() if port not in broken]
+    over = [*unheard.values(), *(pk for port, pk in arrived.items() if port not in broken)]
     if rule.tells_recovery:
-        _set(told.values(), status=Status.OVER, ready_at=at)
+        _set(recovered, status=Status.OVER, ready_at=at)
     elif rule.is_about_events:
-        _set(told.values(), status=Status.QUIET, ready_at=at)
+        _set(recovered, status=Status.QUIET, ready_at=at)
     else:
-        unheard += told.values()
+        over += recovered
     if rule.is_about_events:  # what is thrown away would be read again
-        _set(unheard, status=Status.CANCELLED, ready_at=at)
+        _set(over, status=Status.CANCELLED, ready_at=at)
     else:
-        _throw_away(unheard)
+        _throw_away(over)
 
 
-def _broken_off(ports: Sequence[int]) -> set[int]:
-    """Return those that a reboot or a gap took away: they have not recovered (N61, N62)."""
+def _broken_off(ports: Sequence[int], at: datetime) -> set[int]:
+    """Return those that a reboot or a gap took away lately: they have not recovered (N61, N62)."""
     return {
         port
         for pks in _batches(ports)
@@ -194,8 +203,9 @@ def _broken_off(ports: Sequence[int]) -> set[int]:
             port_runtime__in=pks,
             event_type=Event.Type.DISAPPEARED,
             cause__in=[Event.Cause.BOOT, Event.Cause.GAP],
+            timestamp__gte=at - REMEMBERED,
             port_runtime__current_state="disappeared",
-            timestamp=F("port_runtime__last_disappeared_at"),
+            port_runtime__last_disappeared_at=F("timestamp"),
         ).values_list("port_runtime", flat=True)
     }
 

@@ -1,0 +1,436 @@
+"""Deliveries: claimed once, sent, tried again, ended, and never a secret in the log of it."""
+
+import hashlib
+import hmac
+import json
+import time
+from datetime import timedelta
+from email import message_from_string
+from email.header import decode_header, make_header
+
+import pytest
+from django.db import connection
+
+from portatlas.notifications import delivery
+from portatlas.notifications.channels import SECONDS, http
+from portatlas.notifications.delivery import Terms, claim, send_due
+from portatlas.notifications.models import Channel, Delivery
+from portatlas.notifications.vault import SecretLostError, seal, unseal
+from tests.conftest import NOON
+from tests.portatlas import receivers
+
+pytestmark = pytest.mark.django_db
+
+KEY, SECRET = "the key of the installation", "correct horse battery staple"
+MINUTE = timedelta(minutes=1)
+TERMS = Terms(
+    keys=(KEY,),
+    allow_private=True,
+    first_wait=MINUTE,
+    most_attempts=3,
+    keep=timedelta(days=90),
+)
+
+
+@pytest.fixture
+def queue(db):
+    """Return a function that queues a delivery through a channel that it makes."""
+
+    def queue(kind="webhook", address="", secret=SECRET, *, at=NOON, subject="A subject", **fields):
+        channel = Channel.objects.create(
+            name=f"channel {Channel.objects.count()}",
+            kind=kind,
+            address=address,
+            sealed=seal(secret, [KEY]),
+            **fields,
+        )
+        return Delivery.objects.create(
+            channel=channel,
+            channel_name=channel.name,
+            subject=subject,
+            body="What there is to say.\n",
+            document={"version": 1, "event": "raised", "url": "https://atlas.example.org/"},
+            created_at=at,
+            ready_at=at,
+        )
+
+    return queue
+
+
+def send(at=NOON, **changes):
+    terms = Terms(**{name: getattr(TERMS, name) for name in Terms.__slots__} | changes)
+    return send_due(lambda: at, terms)
+
+
+def result(sent):
+    sent.refresh_from_db()
+    return sent.status, sent.attempts, sent.last_error
+
+
+def test_a_webhook_is_signed_and_dated_and_carries_its_key(queue):
+    with receivers.http() as (url, posts):
+        sent = queue(address=f"{url}/hook?a=b")
+        send()
+
+    (post,) = posts
+    timestamp = post.headers["X-Atlas-Timestamp"]
+    expected = hmac.new(SECRET.encode(), f"{timestamp}.".encode() + post.body, hashlib.sha256)
+    assert post.headers["X-Atlas-Signature"] == f"sha256={expected.hexdigest()}"
+    assert timestamp == str(int(NOON.timestamp()))
+    assert post.path == "/hook?a=b"
+    assert post.headers["Idempotency-Key"] == str(sent.key)
+    assert json.loads(post.body) == sent.document | {"id": str(sent.key)}
+    assert result(sent) == ("delivered", 1, "")
+    assert sent.ended_at == NOON
+
+
+def test_what_fails_is_sent_again_with_the_same_key(queue):
+    answers = iter([500, 503, 200])
+    with receivers.http(lambda post: next(answers)) as (url, posts):
+        sent = queue(address=url)
+        send()
+        first = result(sent)
+        send(NOON + MINUTE)
+        send(NOON + 4 * MINUTE)
+
+    host = url.removeprefix("http://")
+    assert first == ("queued", 1, f"{host} answered 500.")
+    assert result(sent) == ("delivered", 3, "")
+    assert len({post.headers["Idempotency-Key"] for post in posts}) == 1
+    assert len(posts) == 3
+
+
+def test_nothing_is_sent_before_its_time(queue):
+    with receivers.http(lambda post: 500) as (url, posts):
+        queue(address=url)
+        send()
+
+        assert send(NOON + timedelta(seconds=29)) == 0
+    assert len(posts) == 1
+
+
+def test_what_always_fails_is_given_up(queue, caplog):
+    with receivers.http(lambda post: 500) as (url, posts):
+        sent = queue(address=f"{url}/path-that-is-a-secret?token=secret")
+        for n in range(5):
+            send(NOON + n * timedelta(hours=1))
+
+    host = url.removeprefix("http://")
+    assert result(sent) == ("given_up", 3, f"{host} answered 500.")
+    assert len(posts) == 3
+    assert f"Gave up delivery {sent.key}" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_redirects_are_not_followed(queue):
+    with receivers.http(lambda post: 307) as (url, posts):
+        sent = queue(address=url)
+        send()
+
+    assert result(sent)[2].endswith("answered 307. Redirects are not followed.")
+    assert [post.path for post in posts] == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "said"),
+    [
+        (b"", "gave no answer that is HTTP."),
+        (b"SSH-2.0-OpenSSH\r\n", "gave no answer that is HTTP."),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, "gave no answer that is HTTP."),
+        (b"HTTP/1.1 200 " + b"x" * 100_000, "gave no answer that is HTTP."),
+    ],
+)
+def test_an_odd_answer_is_a_failure(bytes_, said, queue):
+    def answer(post):
+        post.connection.sendall(bytes_)
+
+    with receivers.http(answer) as (url, _posts):
+        sent = queue(address=url)
+        send()
+
+    assert said in result(sent)[2]
+
+
+def test_a_receiver_that_answers_byte_by_byte_is_left(queue, monkeypatch):
+    monkeypatch.setattr(http, "SECONDS", 0.5)
+
+    def answer(post):
+        try:
+            for byte in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000:
+                post.connection.sendall(bytes([byte]))
+                time.sleep(0.05)
+        except OSError:
+            post.left = True
+
+    with receivers.http(answer) as (url, posts):
+        sent = queue(address=url)
+        send()
+        host = url.removeprefix("http://")
+        assert result(sent)[2] == f"{host} gave no answer within 0.5 s."
+    assert SECONDS == 10
+    assert len(posts) == 1
+
+
+def test_a_receiver_that_is_not_there_is_a_failure(queue):
+    with receivers.http() as (url, _posts):
+        pass
+    sent = queue(address=url)
+
+    send()
+
+    assert result(sent)[2].endswith("can't be reached: Connection refused.")
+
+
+@pytest.mark.parametrize("kind", ["webhook", "ntfy"])
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]", "2130706433", "[::ffff:7f00:1]"])
+def test_private_addresses_are_refused_unless_allowed(kind, name, queue):
+    with receivers.http() as (url, posts):
+        port = url.rpartition(":")[2]
+        sent = queue(kind, f"http://{name}:{port}/topic")
+        send(allow_private=False)
+
+    status, _attempts, error = result(sent)
+    assert (status, posts) == ("given_up", [])
+    assert "PORTATLAS_WEBHOOKS_PRIVATE" in error
+
+
+def test_a_connection_goes_to_the_address_that_was_checked(queue, monkeypatch):
+    """A name that leads elsewhere when it is asked a second time gets nothing."""
+    asked = []
+
+    def getaddrinfo(host, port, **options):
+        asked.append(host)
+        return [(2, 1, 6, "", (f"127.0.0.{len(asked)}", port))]
+
+    with receivers.http() as (url, posts):
+        port = url.rpartition(":")[2]
+        sent = queue(address=f"http://rebound.example.org:{port}/")
+        monkeypatch.setattr(http.socket, "getaddrinfo", getaddrinfo)
+        send()
+
+    assert asked == ["rebound.example.org"]
+    assert result(sent)[0] == "delivered"
+    assert posts[0].headers["Host"] == f"rebound.example.org:{port}"
+
+
+def test_ntfy_gets_json_with_whatever_names_there_are(queue):
+    with receivers.http() as (url, posts):
+        queue(
+            "ntfy",
+            f"{url}/my-topic",
+            "tk_secret",
+            subject="1 new port: Größe → \u2603",
+            priority=4,
+            tags="warning,atlas",
+        )
+        send()
+
+    (post,) = posts
+    assert (post.path, post.headers["Authorization"]) == ("/", "Bearer tk_secret")
+    assert json.loads(post.body) == {
+        "topic": "my-topic",
+        "title": "1 new port: Größe → \u2603",
+        "message": "What there is to say.\n",
+        "priority": 4,
+        "tags": ["warning", "atlas"],
+        "click": "https://atlas.example.org/",
+    }
+
+
+def test_ntfy_without_a_token_sends_none(queue):
+    with receivers.http() as (url, posts):
+        queue("ntfy", f"{url}/my-topic", "")
+        send()
+
+    assert "Authorization" not in posts[0].headers
+
+
+@pytest.fixture
+def by_smtp(settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_USE_TLS, settings.EMAIL_HOST_USER = "127.0.0.1", False, ""
+    return settings
+
+
+def test_an_e_mail_is_plain_text_to_each_address(queue, by_smtp):
+    with receivers.smtp() as (by_smtp.EMAIL_PORT, mails):
+        sent = queue("email", "a@example.org, b@example.org", "", subject="Größe → 1")
+        send()
+
+    ((recipients, text),) = mails
+    mail = message_from_string(text)
+    assert result(sent) == ("delivered", 1, "")
+    assert recipients == ["a@example.org", "b@example.org"]
+    assert str(make_header(decode_header(mail["Subject"]))) == "Größe → 1"
+    assert mail["Message-ID"] == f"<{sent.key}@portatlas>"
+    assert mail.get_content_type() == "text/plain"
+    assert mail.get_payload().strip() == "What there is to say."
+
+
+def test_a_mail_server_that_refuses_is_told_without_its_words(queue, by_smtp):
+    with receivers.smtp(refuse="MAIL") as (by_smtp.EMAIL_PORT, _mails):
+        sent = queue("email", "a@example.org", "")
+        send()
+
+    assert result(sent) == ("queued", 1, "The mail server answered 550.")
+
+
+def test_without_a_mail_server_it_is_said_how_to_have_one(queue, settings):
+    settings.EMAIL_HOST = ""
+    sent = queue("email", "a@example.org", "")
+
+    send()
+
+    error = "There is no mail server: set PORTATLAS_SMTP_HOST."
+    assert result(sent) == ("given_up", 1, error)
+
+
+def test_apprise_sends_what_it_is_told_to(queue):
+    with receivers.http() as (url, posts):
+        sent = queue("apprise", "", url.replace("http://", "json://"))
+        send()
+
+    assert result(sent) == ("delivered", 1, "")
+    assert json.loads(posts[0].body)["title"] == "A subject"
+
+
+def test_apprise_reaches_no_private_address_unless_allowed(queue):
+    with receivers.http() as (url, posts):
+        sent = queue("apprise", "", url.replace("http://", "json://"))
+        send(allow_private=False)
+
+    assert (result(sent)[0], posts) == ("given_up", [])
+
+
+def test_what_apprise_does_not_understand_is_given_up(queue):
+    sent = queue("apprise", "", "nonsense with a secret")
+
+    send()
+
+    assert result(sent) == (
+        "given_up",
+        1,
+        "Apprise does not understand the URL of this channel.",
+    )
+
+
+def test_a_secret_of_another_key_has_to_be_entered_again(queue):
+    sent = queue(address="http://127.0.0.1:1/")
+
+    send(keys=("another key",))
+
+    assert result(sent)[0] == "given_up"
+    assert "Enter the secret again." in result(sent)[2]
+
+
+def test_secrets_are_kept_when_the_key_is_changed_with_a_fallback():
+    sealed = seal(SECRET, [KEY])
+
+    assert unseal(sealed, ["new", KEY]) == SECRET
+    assert SECRET not in sealed
+    with pytest.raises(SecretLostError):
+        unseal("no such thing \u2603", [KEY])
+
+
+@pytest.mark.parametrize("gone", ["deleted", "switched off"])
+def test_what_has_no_channel_any_more_is_given_up(gone, queue):
+    sent = queue(address="http://127.0.0.1:1/")
+    if gone == "deleted":
+        sent.channel.delete()
+    else:
+        Channel.objects.update(is_enabled=False)
+
+    send()
+
+    assert result(sent) == ("given_up", 1, f"Its channel {'was' if gone == 'deleted' else 'is'} {gone}.")
+
+
+def test_a_claimed_delivery_is_nobody_elses(queue):
+    queue()
+
+    first, second = claim(NOON), claim(NOON)
+
+    assert (len(first), second) == (1, [])
+
+
+def test_what_a_killed_worker_had_claimed_is_sent_when_its_claim_runs_out(queue):
+    with receivers.http() as (url, posts):
+        sent = queue(address=url)
+        claim(NOON)  # and then it was killed
+        early = send(NOON + delivery.LEASE - timedelta(seconds=1))
+        late = send(NOON + delivery.LEASE)
+
+    assert (early, late) == (0, 1)
+    assert result(sent) == ("delivered", 2, "")
+    assert len(posts) == 1
+
+
+def test_what_kills_every_worker_is_given_up(queue):
+    sent = queue()
+    for n in range(3):
+        claim(NOON + n * delivery.LEASE)
+
+    send(NOON + 3 * delivery.LEASE)
+
+    assert result(sent) == ("given_up", 4, delivery.LOST)
+
+
+def test_whoever_is_late_writes_nothing_over_the_claim_of_another(queue):
+    sent = queue()
+    (late,) = claim(NOON)
+    (other,) = claim(NOON + delivery.LEASE)
+
+    delivery.end(late, "It failed.", NOON + delivery.LEASE, TERMS)
+
+    sent.refresh_from_db()
+    assert (sent.status, sent.claim) == ("claimed", other.claim)
+
+
+def test_a_batch_is_sent_at_once_and_the_rest_afterwards(queue):
+    with receivers.http() as (url, posts):
+        for n in range(delivery.BATCH + 2):
+            queue(address=f"{url}/{n}")
+
+        assert [send(), send(), send()] == [delivery.BATCH, 2, 0]
+    assert len({post.path for post in posts}) == len(posts) == delivery.BATCH + 2
+
+
+def test_the_log_is_kept_for_so_long(queue):
+    old, open_ = queue(at=NOON - timedelta(days=91)), queue(at=NOON - timedelta(days=91))
+    Delivery.objects.filter(pk=old.pk).update(status="delivered")
+    Delivery.objects.filter(pk=open_.pk).update(ready_at=NOON + timedelta(days=1))
+    with receivers.http() as (url, _posts):
+        sent = queue(address=url)
+        send()
+
+    assert list(Delivery.objects.order_by("pk")) == [open_, sent]
+
+
+def test_where_nothing_is_due_it_is_one_statement(queue, django_assert_num_queries):
+    queue(at=NOON + MINUTE)
+
+    with django_assert_num_queries(1):
+        send()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_batch_costs_one_statement_more_for_each_delivery(
+    count, queue, django_assert_num_queries
+):
+    with receivers.http() as (url, _posts):
+        for _ in range(count):
+            queue(address=url)
+
+        # What is due, claimed, read; one outcome each; what of the log is old.
+        with django_assert_num_queries(4 + count):
+            send()
+
+
+def test_what_is_due_is_found_by_its_index(queue):
+    queue()
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL scans so small a table")
+
+    plan = Delivery.objects.filter(delivery.OPEN, ready_at__lte=NOON).order_by("ready_at", "pk")
+
+    assert "notifications_delivery_open" in plan.explain()
