@@ -27,8 +27,8 @@ class NotWrittenError(Exception):
 
 def collect(notes) -> Document:
     """Return the notes of a query as a document, in the order of their keys."""
-    rows = notes.order_by().only(*entry.FIELDS).iterator(chunk_size=MOST)
-    entries = (entry.of_note(note) for note in rows)
+    rows = notes.order_by().select_related(None).only(*entry.FIELDS)
+    entries = (entry.of_note(note) for note in rows.iterator(chunk_size=MOST))
     return Document(tuple(sorted(entries, key=lambda each: each.key)))
 
 

@@ -30,6 +30,11 @@ class Kind(StrEnum):
     NMAP = "nmap"
     PORTNOTE = "portnote"
 
+    @property
+    def unit(self) -> str:
+        """What a place in such a file is counted in."""
+        return "row" if self in {Kind.CSV, Kind.PORTNOTE} else "line"
+
 
 BY_SUFFIX = {
     ".yaml": Kind.YAML,

@@ -15,6 +15,7 @@ from notes.models import PortNote, where
 from portatlas.admin import bulk, filters, linked
 from portatlas.admin.columns import OF_NOTES
 from portatlas.admin.csv_export import Exported
+from portatlas.admin.exchange import Exchanged
 from portatlas.admin.facets import FacetedChangeList, FacetFilter
 from portatlas.admin.sorting import said, urgency
 from portatlas.models import SEE_PORTS, Port
@@ -52,7 +53,7 @@ class NoteChangeList(FacetedChangeList):
 
 
 @linked.in_place_of(PortNote)
-class PortNoteAdmin(bulk.BulkActions, Exported, Plain):
+class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
     list_display = (
         "number",
         "where",

@@ -93,8 +93,7 @@ class Command(BaseCommand):
         if json:
             self.stdout.write(as_json(report.as_values(plan, outcome=outcome, replaced=replace)))
         else:
-            unit = "row" if kind is Kind.CSV else "line"
-            for line in report.lines(plan, replaced=replace, unit=unit):
+            for line in report.lines(plan, replaced=replace, unit=kind.unit):
                 self.stdout.write(line)
         if is_refused:
             why = "Nothing was written: say --replace to let the file win where it differs."
