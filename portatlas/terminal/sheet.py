@@ -3,20 +3,19 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
 from collector.sweep import Family
 from notes.models import EVERY_HOST, PortNote, named
 from portatlas import moves
-from portatlas.board import note_history, owners, process_tree, timeline
-from portatlas.board.memory import Known
+from portatlas.board import owners, process_tree, timeline
 from portatlas.models import Port
 from portatlas.presence import presences
 from portatlas.terminal import strip
+from portatlas.terminal.layout import facts, section
 from portatlas.terminal.marks import mark
+from portatlas.terminal.note_sheet import memory
 from portatlas.terminal.screen import plain, prose
 from portatlas.terminal.table import PortTable
 from portatlas.terminal.target import Target
@@ -24,7 +23,6 @@ from portatlas.words import ago, lasting
 
 EVENTS = 10  # the last ones
 ENDS = 20  # sockets
-LINES = 40  # of a description
 SEVERAL = 100  # ports of one number, on many hosts
 
 
@@ -68,35 +66,18 @@ def _seen(port: Port, now: datetime, width: int) -> Iterator[RenderableType]:
         f"  {plain(port.reason).plain}",
     )
     yield head
-    yield _facts(_of_port(port, now))
+    yield facts(_of_port(port, now))
     for fault in owners.faults(port):
         yield prose(fault, "yellow")
     if to := _moved(port):
         yield Text(f"Its program listens on {to.port}/{to.protocol} now.", style="yellow")
     yield from memory(port.note, key, now)
-    yield from _section("Sockets", _ends(port))
-    yield from _section("Processes", _tree(port))
+    yield from section("Sockets", _ends(port))
+    yield from section("Processes", _tree(port))
     pieces = presences([port], start=now - strip.SPAN, end=now, now=now)[port.pk].intervals
     drawn = strip.strip(pieces, width - 2)
-    yield from _section("Last 24 hours", [drawn, Text(strip.LEGEND, style="dim")])
-    yield from _section("Last events (UTC)", _events(port))
-
-
-def _section(heading: str, lines: Sequence[RenderableType]) -> Iterator[RenderableType]:
-    if lines:
-        yield ""
-        yield Text(heading, style="bold underline")
-        yield Padding(Group(*lines), (0, 0, 0, 2))
-
-
-def _facts(pairs) -> Table:
-    drawn = Table.grid(padding=(0, 2, 0, 0))
-    drawn.add_column(style="dim", no_wrap=True)
-    drawn.add_column(overflow="fold")
-    for name, value in pairs:
-        if value:
-            drawn.add_row(name, prose(value))  # may wrap: here is room to read it
-    return drawn
+    yield from section("Last 24 hours", [drawn, Text(strip.LEGEND, style="dim")])
+    yield from section("Last events (UTC)", _events(port))
 
 
 def _of_port(port: Port, now: datetime) -> Iterator[tuple[str, str]]:
@@ -123,36 +104,6 @@ def _moved(port: Port) -> Port | None:
     if port.is_active or port.note is None or port.note.speaks_for_every_host:
         return None
     return moves.moved_to([port], moves.candidates([port])).get(port.pk)
-
-
-def memory(note: PortNote | None, key, now: datetime) -> Iterator[RenderableType]:
-    """Yield what people know, and how that came about."""
-    lines: list[RenderableType] = []
-    if note:
-        known = Known.of(note, key[0], now)
-        lines = [prose(known.title, "bold")]
-        lines += [_facts((said.name.lower(), said.value) for said in known.facts)]
-        text = note.description.splitlines()
-        lines += [prose(line) for line in text[:LINES]]
-        lines += [Text(f"… and {len(text) - LINES} more lines")] if len(text) > LINES else []
-        if known.is_inherited:
-            lines.append(Text("It speaks for every host without a note of its own.", style="dim"))
-        lines.append(prose(known.changed, "dim"))
-    yield from _section("Note", lines)
-    history = note_history.history(key, note)
-    yield from _section("History of the note (UTC)", [_version(each) for each in history.fresh])
-
-
-def _version(version: note_history.Version) -> Text:
-    told = [
-        f"{each.name}: {each.old or 'nothing'} → {each.new or 'nothing'}"
-        for each in version.differences
-    ]
-    if version.lines:
-        told.append("the description")
-    what = f"{version.what} {version.about}".strip()
-    said = "; ".join(filter(None, [*told, version.reason]))
-    return prose(f"{version.when}  {what} by {version.who}" + (f"  {said}" if said else ""))
 
 
 def _ends(port: Port) -> list[Text]:

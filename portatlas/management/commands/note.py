@@ -5,6 +5,7 @@ import sys
 from datetime import date
 
 from django.conf import settings
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.management import CommandError
 from django.utils import timezone
 from rest_framework.utils.encoders import JSONEncoder
@@ -12,10 +13,11 @@ from rest_framework.utils.encoders import JSONEncoder
 from notes import services
 from notes.models import EVERY_HOST, LONGEST, PortNote, named
 from portatlas.api.note_serializers import NoteSerializer
-from portatlas.terminal import note_writing, sheet
+from portatlas.terminal import note_writing
 from portatlas.terminal.door import Door, wrong
 from portatlas.terminal.exits import Exit
 from portatlas.terminal.meaning import Meaning
+from portatlas.terminal.note_sheet import memory
 from portatlas.terminal.screen import prose
 from portatlas.terminal.target import FORMS, Target
 
@@ -93,6 +95,8 @@ class Command(Door):
         note = note_writing.begun(meaning)
         before = meaning.note or meaning.inherited or note_writing.BLANK
         form = note_writing.form(note, said, options["add_tags"])
+        if form.has_error(NON_FIELD_ERRORS):  # each field is right, so it is the key that is taken
+            raise services.NoteExistsError(note_writing.errors(form))
         if not form.is_valid():
             raise wrong(f"Nothing was written. {note_writing.errors(form)}")
         told = list(note_writing.differences(before, form.instance))
@@ -104,7 +108,7 @@ class Command(Door):
         lines = [f"{verb} the note about {named(meaning.key)}.", *(f"  {line}" for line in told)]
         if meaning.inherited:
             lines.append("The note for every host spoke for it; it has its own now, with the rest.")
-        if not meaning.is_seen:
+        if not (meaning.note or meaning.is_seen):
             lines.append("That port was never seen.")
         self.tell(form.instance, options, *lines)
 
@@ -121,7 +125,8 @@ class Command(Door):
         if options["json"]:
             self.tell(note, options)
         else:
-            self.say(self.screen(options).text(*sheet.memory(note, meaning.key, timezone.now())))
+            told = memory(note, meaning.key, timezone.now())
+            self.say(self.screen(options).text(prose(named(meaning.key), "bold"), *told))
 
     def delete(self, meaning: Meaning, target: Target) -> None:
         is_of_all = meaning.key[0] == EVERY_HOST
