@@ -32,7 +32,7 @@ def send(target: Target, parcel: Parcel, at: datetime) -> None:
     service = apprise.Apprise.instantiate(target.secret)
     if service is None:
         raise FailedError("Apprise does not understand the URL of this channel.", is_final=True)
-    if service.url_identifier and getattr(service, "host", None):
+    if getattr(service, "host", None):
         place = Place(is_tls=False, host=service.host, port=service.port or 443, path="")
         try:
             resolve(place, allow_private=target.allow_private)
