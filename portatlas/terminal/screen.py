@@ -53,8 +53,9 @@ class Screen:
 
     def text(self, *things: RenderableType) -> str:
         """Return things as they are to be written, each from a line of its own on."""
+        drawn = io.StringIO()
         console = Console(
-            file=io.StringIO(),
+            file=drawn,
             width=self.width,
             color_system="standard" if self.has_colors else None,
             force_terminal=self.has_colors,
@@ -66,7 +67,7 @@ class Screen:
         )
         for thing in things:
             console.print(thing)
-        text = console.file.getvalue()
+        text = drawn.getvalue()
         if not self.has_colors:
             text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
         return text if self.is_rich else text.translate(POORER)

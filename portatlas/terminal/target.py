@@ -46,7 +46,11 @@ class Target:
     @property
     def chosen(self) -> dict[str, str | int]:
         """What of the natural key is said, as a filter."""
-        said = {"port": self.port, "protocol": self.protocol, "host_id": self.host_id}
+        said: dict[str, str | int] = {
+            "port": self.port,
+            "protocol": self.protocol,
+            "host_id": self.host_id,
+        }
         return {name: value for name, value in said.items() if value}
 
     def __str__(self) -> str:
