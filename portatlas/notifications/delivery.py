@@ -64,9 +64,7 @@ def claim(at: datetime) -> list[Delivery]:
     mine = {"status": Status.CLAIMED, "claim": uuid.uuid4(), "ready_at": at + LEASE}
     # The condition stands here again, for another worker may have been faster since.
     due.filter(pk__in=pks).update(attempts=F("attempts") + 1, **mine)
-    return list(
-        Delivery.objects.filter(pk__in=pks, claim=mine["claim"]).select_related("channel")
-    )
+    return list(Delivery.objects.filter(pk__in=pks, claim=mine["claim"]).select_related("channel"))
 
 
 def send(
@@ -102,9 +100,7 @@ def end(
         delivery.status, delivery.ended_at = Status.DELIVERED, at
     elif is_final or delivery.is_test or delivery.attempts >= terms.most_attempts:
         delivery.status, delivery.ended_at = Status.GIVEN_UP, at
-        logger.warning(
-            "Gave up delivery %s to %s: %s", delivery.key, delivery.channel_name, error
-        )
+        logger.warning("Gave up delivery %s to %s: %s", delivery.key, delivery.channel_name, error)
     else:
         delivery.status = Status.QUEUED
         chance = random.random()  # noqa: S311  # to spread attempts, no secret
@@ -120,7 +116,9 @@ def end(
 def prune(before: datetime) -> None:
     """Delete a batch of what ended before that from the log."""
     old = Delivery.objects.exclude(OPEN).filter(created_at__lt=before)
-    Delivery.objects.filter(pk__in=old.order_by("created_at").values("pk")[:PRUNED_AT_ONCE]).delete()
+    Delivery.objects.filter(
+        pk__in=old.order_by("created_at").values("pk")[:PRUNED_AT_ONCE]
+    ).delete()
 
 
 def _target(channel: Channel | None, terms: Terms) -> channels.Target:

@@ -24,11 +24,7 @@ class Scene:
     def read(cls) -> Self:
         newest = PortEvent.objects.order_by("-pk").values("pk")[:1]
         last = PortNote.history.order_by("-history_id").values("history_id")[:1]
-        hosts = list(
-            Host.objects.annotate(
-                last_event=Subquery(newest), last_note=Subquery(last)
-            )
-        )
+        hosts = list(Host.objects.annotate(last_event=Subquery(newest), last_note=Subquery(last)))
         first = hosts[0] if hosts else None
         return cls(hosts, (first and first.last_event) or 0, (first and first.last_note) or 0)
 

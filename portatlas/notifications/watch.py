@@ -175,9 +175,7 @@ def _close(rule: Rule, at: datetime) -> None:
     told, arrived, unheard = found[Status.TOLD], found[Status.ARRIVED], found[Status.WAITING]
     broken = _broken_off([*told, *arrived], at)
     _set(found["again"].values(), status=Status.TOLD)
-    _set(
-        found[Status.CANCELLED].values(), status=Status.WAITING, since=at, ready_at=at + rule.hold
-    )
+    _set(found[Status.CANCELLED].values(), status=Status.WAITING, since=at, ready_at=at + rule.hold)
     # What had arrived stays what it is.
     _set([told[port] for port in broken & told.keys()], status=Status.QUIET, ready_at=at)
     recovered = [pk for port, pk in told.items() if port not in broken]

@@ -218,9 +218,7 @@ def test_a_token_can_be_forgotten(admin_client):
     write_channel(admin_client, kind="ntfy", address="https://ntfy.sh/a", secret="tk_1")
     channel = Channel.objects.get()
 
-    write_channel(
-        admin_client, channel.pk, kind="ntfy", address="https://ntfy.sh/a", forget="on"
-    )
+    write_channel(admin_client, channel.pk, kind="ntfy", address="https://ntfy.sh/a", forget="on")
 
     channel.refresh_from_db()
     assert channel.sealed == ""
@@ -305,9 +303,7 @@ def test_a_rule_begins_anew_when_it_is_about_something_else(
 ):
     rule = write_rule(admin_client)
     Rule.objects.update(basis="x", last_event=7, told_at=NOON)
-    Matter.objects.create(
-        rule=rule, host=add_host(), status="waiting", since=NOON, ready_at=NOON
-    )
+    Matter.objects.create(rule=rule, host=add_host(), status="waiting", since=NOON, ready_at=NOON)
 
     later = rule.since + timedelta(hours=1)
     with time_machine.travel(later, tick=False):

@@ -543,7 +543,7 @@ def test_a_rule_without_a_channel_waits_for_one(story, make_rule):
 def test_names_that_processes_chose_stay_on_one_line(story, make_rule):
     story.look(A)
     make_rule("new_port")
-    story.look(A, listener(81, name="x\r\nBcc: all@example.org\x1b[2J\u202e" + "y" * 300))
+    story.look(A, listener(81, name="x\r\nBcc: all@example.org\x1b[2J\u202e" + "y" * 200))
 
     delivery = Delivery.objects.get(subject__contains="81")
 

@@ -25,6 +25,4 @@ def send(target: Target, parcel: Parcel, at: datetime) -> None:
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
     """Return the HMAC-SHA256 of a timestamp, a full stop and a body, in hex."""
-    return hmac.new(
-        secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256
-    ).hexdigest()
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
