@@ -1,7 +1,7 @@
 """How well each host is being seen: what the board has to admit before it shows ports."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,43 +38,42 @@ class HostView:
     @classmethod
     def of(cls, host: Host, now: datetime, events: Iterable[HostEvent] = ()):
         """Say how a host is seen. `host` has its `awaited` ports counted, `events` are recent."""
-        problems = []
-        if host.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
-            shown = (
-                f"What is shown is of {host.last_sweep_at:%F %T} UTC."
-                if host.last_sweep_at
-                else "Nothing could be recorded yet."
-            )
-            problems.append(
-                f"The last look at {host.host_id} is {host.verdict}: {host.reason} {shown}"
-            )
-        elif host.verdict == Verdict.PARTIAL:
-            problems.append(f"The last look at {host.host_id} is partial: {host.reason}")
-        elif host.reason:
-            problems.append(f"{host.host_id}: {host.reason}")
-        patience = timedelta(seconds=MISSED_SWEEPS * host.sweep_interval)
-        if host.sweep_interval and now - host.last_look_at > patience:
-            problems.append(
-                f"Nobody has looked at {host.host_id} for {span(now - host.last_look_at)}: "
-                "what it does now is unknown. Is the worker running?"
-            )
-        if host.last_look_at > now:
-            problems.append(
-                f"The clock of {host.host_id} was set back: until it has passed "
-                f"{host.last_look_at:%F %T} UTC again, what happens is dated then."
-            )
-        if host.refused_at and host.refused_at > host.last_look_at:
-            problems.append(
-                f"A look was refused {ago(host.refused_at, now)}: {host.refused_reason}"
-            )
-        if host.owners_reason:
-            problems.append(f"{host.host_id}: {host.owners_reason}")
         return cls(
             host.host_id,
             ago(host.last_look_at, now),
-            tuple(problems),
+            tuple(problems(host, now)),
             tuple(_news(host, events, now)),
         )
+
+
+def problems(host: Host, now: datetime) -> Iterator[str]:
+    """Yield what is wrong with how a host is seen, each as a sentence."""
+    if host.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
+        shown = (
+            f"What is shown is of {host.last_sweep_at:%F %T} UTC."
+            if host.last_sweep_at
+            else "Nothing could be recorded yet."
+        )
+        yield f"The last look at {host.host_id} is {host.verdict}: {host.reason} {shown}"
+    elif host.verdict == Verdict.PARTIAL:
+        yield f"The last look at {host.host_id} is partial: {host.reason}"
+    elif host.reason:
+        yield f"{host.host_id}: {host.reason}"
+    patience = timedelta(seconds=MISSED_SWEEPS * host.sweep_interval)
+    if host.sweep_interval and now - host.last_look_at > patience:
+        yield (
+            f"Nobody has looked at {host.host_id} for {span(now - host.last_look_at)}: "
+            "what it does now is unknown. Is the worker running?"
+        )
+    if host.last_look_at > now:
+        yield (
+            f"The clock of {host.host_id} was set back: until it has passed "
+            f"{host.last_look_at:%F %T} UTC again, what happens is dated then."
+        )
+    if host.refused_at and host.refused_at > host.last_look_at:
+        yield f"A look was refused {ago(host.refused_at, now)}: {host.refused_reason}"
+    if host.owners_reason:
+        yield f"{host.host_id}: {host.owners_reason}"
 
 
 def all_hosts() -> list[Host]:

@@ -86,6 +86,14 @@ class PortQuerySet(models.QuerySet):
             last_seen_at__lt=Coalesce("host__booted_at", "host__watched_since"),
         )
 
+    def seen_since(self, moment: datetime):
+        """Keep what was seen at that time or later, be it that nothing changed (`seen_at`)."""
+        came_back = Q(last_seen_at__gte=Coalesce("host__booted_at", "host__watched_since"))
+        swept = Q(current_state="active", host__last_sweep_at__gte=moment)
+        return self.filter(
+            Q(last_seen_at__gte=moment) | (swept & (~Q(host__unsettled=BOOT) | came_back))
+        )
+
     def stale(self, today: date):
         """Keep what a note speaks of that somebody should have looked at again."""
         memory, standing = (apps.get_model("portatlas", name) for name in ("Memory", "Standing"))

@@ -207,7 +207,7 @@ def numbers(at: datetime) -> Numbers:
         cursor.execute(
             f"SELECT (SELECT COUNT(*) FROM {TABLE} WHERE rank IN ({URGENT})), "  # noqa: S608  # names of our own
             f"(SELECT COUNT(*) FROM ({flapping}) f), "
-            f"(SELECT COUNT(*) FROM {TABLE} WHERE rank < {states.NEVER_SEEN})",
+            f"(SELECT COUNT(*) FROM {Port._meta.db_table})",
             values,
         )
         return Numbers._make(cursor.fetchone())

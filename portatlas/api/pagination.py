@@ -1,11 +1,118 @@
-from rest_framework.pagination import LimitOffsetPagination
+"""Pages of lists: by their place, or for what only grows from the newest on."""
 
+import re
+from datetime import datetime
+from typing import NamedTuple, Self
+
+from django.db.models import Q, QuerySet
+from rest_framework.pagination import BasePagination, LimitOffsetPagination
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from portatlas import moment
+from portatlas.api.problems import InvalidParameter
+
+USUAL, MOST = 100, 500  # rows of a page
 FARTHEST = 10_000_000  # rows; beyond it there is nothing, and a database's integers end
+NUMBER = re.compile(r"[0-9]{1,20}")
+PLACE = re.compile(r"(?P<at>[0-9T:.-]{19,26})_(?P<pk>[0-9]{1,18})")
+
+NO_LIMIT = f"It is a whole number from 1 on; a page has at most {MOST}, whatever is asked for."
+NO_OFFSET = "It is a whole number, 0 or more."
+NO_CURSOR = "It is no cursor: take `next` of the answer before."
+
+
+def limit(request) -> int:
+    """Return how many rows are asked for, 500 at most. Raises InvalidParameter."""
+    said = request.query_params.get("limit", str(USUAL))
+    if not NUMBER.fullmatch(said) or int(said) == 0:
+        raise InvalidParameter({"limit": [NO_LIMIT]})
+    return min(int(said), MOST)
 
 
 class Pages(LimitOffsetPagination):
-    default_limit = 100
-    max_limit = 500
+    """`?limit=&offset=`. More than 500 rows are not given at once: `next` leads to the others."""
+
+    default_limit = USUAL
+    max_limit = MOST
+    limit_query_description = f"How many, {USUAL} unless told otherwise, {MOST} at most."
+    offset_query_description = "How many are left out before the first."
+
+    def get_limit(self, request):
+        return limit(request)
 
     def get_offset(self, request):
-        return min(super().get_offset(request), FARTHEST)
+        said = request.query_params.get("offset", "0")
+        if not NUMBER.fullmatch(said):
+            raise InvalidParameter({"offset": [NO_OFFSET]})
+        return min(int(said), FARTHEST)
+
+
+class Place(NamedTuple):
+    """Where a page of a history ended: the time and the number of its last row."""
+
+    at: datetime
+    pk: int
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Read what str() writes. Raises InvalidParameter."""
+        found = PLACE.fullmatch(text)
+        at = found and moment.parse(found["at"])
+        if not at:
+            raise InvalidParameter({"cursor": [NO_CURSOR]})
+        return cls(at, int(found["pk"]))
+
+    def __str__(self) -> str:
+        return f"{moment.cursor(self.at)}_{self.pk}"
+
+
+class Newest(BasePagination):
+    """
+    A history, the newest first, by `?cursor=`: what happens meanwhile moves no row to another page.
+
+    A cursor is the place of a row, and not only its time, for one sweep may tell of thousands
+    of ports.
+    """
+
+    def paginate_queryset(self, queryset: QuerySet, request, view=None):
+        self.address = request.build_absolute_uri()
+        self.next: Place | None = None
+        size = limit(request)
+        if "cursor" in request.query_params:
+            place = Place.of(request.query_params["cursor"])
+            older = Q(timestamp__lt=place.at) | Q(pk__lt=place.pk)
+            queryset = queryset.filter(older, timestamp__lte=place.at)
+        rows = list(queryset.order_by("-timestamp", "-pk")[: size + 1])
+        if len(rows) > size:
+            last = rows[size - 1]
+            self.next = Place(last["timestamp"], last["id"])
+        return rows[:size]
+
+    def get_paginated_response(self, data):
+        link = self.next and replace_query_param(self.address, "cursor", str(self.next))
+        return Response({"next": link, "results": data})
+
+    def get_paginated_response_schema(self, schema):
+        link = {"type": "string", "format": "uri", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["next", "results"],
+            "properties": {"next": link, "results": schema},
+        }
+
+    def get_schema_operation_parameters(self, view):
+        described = (
+            ("cursor", "string", "From where to go on: what `next` of the answer before has."),
+            ("limit", "integer", Pages.limit_query_description),
+        )
+        return [
+            {
+                "name": name,
+                "in": "query",
+                "required": False,
+                "description": description,
+                "schema": {"type": kind},
+            }
+            for name, kind, description in described
+        ]

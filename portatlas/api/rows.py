@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from collector.models import PortRuntime
 from notes.models import EVERY_HOST
@@ -27,37 +29,29 @@ PLAIN = (
     *("user", "unit", "socket_unit", "container", "container_name", "image", "compose_service"),
     "current_pid",
 )
-OF_PORT = (
-    *PLAIN,
-    *("process_started_at", "first_seen_at", "last_disappeared_at", "active_since"),
-    *("last_seen_at", "severity", "counts_as_client", "pk"),
-)
+READ = ("last_seen_at", "active_since", "severity", "counts_as_client", "pk")
 OF_HOST = ("last_sweep_at", "unsettled", "booted_at", "watched_since")
 OF_NOTE = (
-    *("id", "host_id", "protocol", "port", "title", "description", "owner", "service_type"),
-    *("risk_level", "expected_scope", "version", "review_by", "created_at", "updated_at"),
+    *("host_id", "protocol", "port", "title", "description", "owner", "service_type"),
+    *("risk_level", "expected_scope", "version", "review_by"),
+)
+# Times that are only told are taken as text: to read one and write it anew takes ten times as long.
+TIMES = (
+    *("process_started_at", "first_seen_at", "last_disappeared_at"),
+    *("note__created_at", "note__updated_at"),
 )
 LISTS = ("endpoints", "pids", "note__tags")  # as JSON
-COLUMNS = (
-    *OF_PORT,
-    *(f"host__{name}" for name in OF_HOST),
-    *(f"note__{name}" for name in OF_NOTE),
-    *LISTS,
-)
-NOTE = slice(len(OF_PORT) + len(OF_HOST), -len(LISTS))
 
-NoteColumns = NamedTuple("NoteColumns", [(name, Any) for name in OF_NOTE])
+PLAIN_END = len(PLAIN)
+HOST_END = PLAIN_END + len(READ) + len(OF_HOST)
+NOTE = slice(HOST_END, HOST_END + len(OF_NOTE))
 PortColumns = NamedTuple(
     "PortColumns",
     [
-        (name, Any)
+        (name.replace("__", "_"), Any)
         for name in (
-            *OF_PORT,
-            *OF_HOST,
-            *(f"note_{each}" for each in OF_NOTE),
-            "endpoints",
-            "pids",
-            "tags",
+            *(*PLAIN, *READ, *OF_HOST, *(f"note_{each}" for each in OF_NOTE)),
+            *(*TIMES, *LISTS),
         )
     ],
 )
@@ -77,17 +71,17 @@ class PortRow(Reading, PortColumns):
         return self  # whose columns stand in the same row
 
     @property
-    def note(self) -> NoteColumns | None:
-        return None if self.note_id is None else NoteColumns._make(self[NOTE])
+    def note(self) -> "NoteRow | None":
+        return None if self.note_host_id is None else NoteRow(self.note_expected_scope)
 
     def as_json(self) -> dict[str, Any]:
         """Return the port as values that JSON has."""
-        uptime, note = self.uptime, self.note
+        uptime = self.uptime
         return {
             **dict(zip(PLAIN, self, strict=False)),
-            "process_started_at": iso(self.process_started_at),
-            "first_seen_at": iso(self.first_seen_at),
-            "last_disappeared_at": iso(self.last_disappeared_at),
+            "process_started_at": _iso(self.process_started_at),
+            "first_seen_at": _iso(self.first_seen_at),
+            "last_disappeared_at": _iso(self.last_disappeared_at),
             "active_since": iso(self.active_since),
             "last_seen_at": iso(self.seen_at),
             "uptime_seconds": None if uptime is None else int(uptime.total_seconds()),
@@ -98,16 +92,24 @@ class PortRow(Reading, PortColumns):
             "is_client": bool(self.counts_as_client),
             "state": self.state,
             "reason": self.reason,
-            "note": note
-            and {
-                **note._asdict(),
-                "tags": self.tags,
-                "review_by": note.review_by and note.review_by.isoformat(),
-                "created_at": iso(note.created_at),
-                "updated_at": iso(note.updated_at),
-                "for_every_host": note.host_id == EVERY_HOST,
-            },
+            "note": None if self.note_host_id is None else self._note_as_json(),
         }
+
+    def _note_as_json(self) -> dict[str, Any]:
+        return {
+            **dict(zip(OF_NOTE, self[NOTE], strict=True)),
+            "tags": self.note_tags,
+            "review_by": self.note_review_by and self.note_review_by.isoformat(),
+            "created_at": _iso(self.note_created_at),
+            "updated_at": _iso(self.note_updated_at),
+            "for_every_host": self.note_host_id == EVERY_HOST,
+        }
+
+
+class NoteRow(NamedTuple):
+    """What of a note the reason of a state is told by."""
+
+    expected_scope: str
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -120,10 +122,32 @@ def iso(moment: datetime | None) -> str | None:
     return moment and moment.isoformat().removesuffix("+00:00") + "Z"
 
 
+def _iso(text: str | None) -> str | None:
+    """
+    Write a time of UTC as iso() does; a database has told it as a text of its own.
+
+    >>> _iso("2026-01-01 12:00:00.250000"), _iso("2026-01-01 12:00:00+00"), _iso(None)
+    ('2026-01-01T12:00:00.250000Z', '2026-01-01T12:00:00Z', None)
+    """
+    return text and text.replace(" ", "T").removesuffix("+00") + "Z"
+
+
+def columns(ports: PortQuerySet) -> PortQuerySet:
+    """Have ports, annotated as `for_board` does it, give the columns of a PortRow."""
+    return ports.annotate(
+        **{f"{name}_text": Cast(name, TextField()) for name in TIMES},
+    ).values_list(
+        *(*PLAIN, *READ, *(f"host__{name}" for name in OF_HOST)),
+        *(f"note__{name}" for name in OF_NOTE),
+        *(f"{name}_text" for name in TIMES),
+        *LISTS,
+    )
+
+
 def rows(ports: PortQuerySet) -> list[PortRow]:
     """Read ports that are annotated as `for_board` does it, in one query."""
     try:
-        return _read(*ports.values_list(*COLUMNS).query.sql_with_params())
+        return _read(*columns(ports).query.sql_with_params())
     except EmptyResultSet:
         return []
 
@@ -152,6 +176,6 @@ def _read(sql: str, values: Iterable) -> list[PortRow]:
 
 
 _FLAPPING, _CALM = (
-    Prepared(lambda at, part=part: part(at, Port.objects.with_client()).values_list(*COLUMNS))
+    Prepared(lambda at, part=part: columns(part(at, Port.objects.with_client())))
     for part in (tally.flapping, tally.calm)
 )

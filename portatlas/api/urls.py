@@ -1,16 +1,28 @@
-from django.urls import path
-from rest_framework.routers import SimpleRouter
+from django.urls import path, re_path
 
+from collector.sweep import HOST_ID
 from portatlas.api.bulk import NoteBulk
+from portatlas.api.coverage import CoverageViewSet
+from portatlas.api.events import EventViewSet, HostEventViewSet
+from portatlas.api.hosts import HostViewSet
 from portatlas.api.notes import NoteDetail, NoteList
+from portatlas.api.ports import PortViewSet
 from portatlas.api.problem_types import explained
-from portatlas.api.views import PortViewSet
+from portatlas.api.summary import SummaryView
 
-router = SimpleRouter()
-router.register("ports", PortViewSet)
+LIST, ONE = {"get": "list"}, {"get": "retrieve"}
+HOST = rf"(?P<host_id>{HOST_ID})"
+PORT = rf"{HOST}/(?P<protocol>tcp|udp)/(?P<port>[0-9]{{1,5}})"
 
 urlpatterns = [
-    *router.urls,
+    path("ports/", PortViewSet.as_view(LIST), name="api-ports"),
+    re_path(rf"^ports/{PORT}/$", PortViewSet.as_view(ONE), name="api-port"),
+    path("events/", EventViewSet.as_view(LIST), name="api-events"),
+    path("hosts/", HostViewSet.as_view(LIST), name="api-hosts"),
+    re_path(rf"^hosts/{HOST}/$", HostViewSet.as_view(ONE), name="api-host"),
+    path("host-events/", HostEventViewSet.as_view(LIST), name="api-host-events"),
+    path("coverage/", CoverageViewSet.as_view(LIST), name="api-coverage"),
+    path("summary/", SummaryView.as_view(), name="api-summary"),
     path("notes/", NoteList.as_view(), name="notes"),
     path("notes/bulk/", NoteBulk.as_view(), name="notes-bulk"),
     path("notes/<str:host_id>/<str:protocol>/<str:port>/", NoteDetail.as_view(), name="api-note"),

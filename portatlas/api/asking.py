@@ -1,0 +1,202 @@
+"""What may be asked of a list: each parameter by its name, and what it may say."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+import django_filters as filters
+from django import forms
+from django.db.models import Q
+from django.http import QueryDict
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+
+from portatlas import moment
+from portatlas.api.ordering import Ordering
+from portatlas.api.parameters import raise_unless_known
+from portatlas.api.problems import InvalidParameter
+
+LONGEST = 500  # characters of a value
+MOST_VALUES = 100  # of a parameter that may be said more than once
+PORTS = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?")
+
+ONCE = "It is said once."
+TOO_LONG = f"It has at most {LONGEST} characters."
+TOO_MANY = f"It is said at most {MOST_VALUES} times."
+EMPTY = "It says nothing."
+NO_NUL = "Nothing that it could mean has a NUL."
+NO_TIME = "It is a date or a time in UTC, as 2026-11-20 or 2026-11-20T14:00:00Z."
+NO_PORTS = "It is a port, or several: 80 or 22,80,8000-8100, each from 1 to 65535."
+
+
+def check(
+    said: QueryDict, known: Iterable[str], *, often: Iterable[str] = (), empty: Iterable[str] = ()
+) -> None:
+    """
+    Raise InvalidParameter unless all that is said is known, makes a text, and is said once.
+
+    Those in `often` may be said more than once, for any of what they say is meant, and those in
+    `empty` may say nothing.
+    """
+    raise_unless_known(said, known)
+    errors = {}
+    for name, values in said.lists():
+        if len(values) > 1 and name not in often:
+            errors[name] = [ONCE]
+        elif len(values) > MOST_VALUES:
+            errors[name] = [TOO_MANY]
+        elif "" in values and name not in empty:
+            errors[name] = [EMPTY]
+        elif any("\x00" in value for value in values):
+            errors[name] = [NO_NUL]
+        elif any(len(value) > LONGEST for value in values):
+            errors[name] = [TOO_LONG]
+    if errors:
+        raise InvalidParameter(errors)
+
+
+def time_of(said: QueryDict, name: str) -> datetime | None:
+    """Return the time that a parameter says, None if it says nothing. Raises InvalidParameter."""
+    if name not in said:
+        return None
+    found = moment.parse(said[name])
+    if found is None:
+        raise InvalidParameter({name: [NO_TIME]})
+    return found
+
+
+class MomentField(forms.CharField):
+    def clean(self, value):
+        text = super().clean(value)
+        if not text:
+            return None
+        found = moment.parse(text)
+        if found is None:
+            raise forms.ValidationError(NO_TIME)
+        return found
+
+
+class Moment(filters.IsoDateTimeFilter):
+    """A time as people write it, which every database can hold."""
+
+    field_class = MomentField
+
+
+class Whole(filters.NumberFilter):
+    """A whole number that every database can hold."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, *args, most: int, **options):
+        super().__init__(*args, min_value=0, max_value=most, **options)
+
+
+class Flag(filters.TypedChoiceFilter):
+    """`true` or `false`; anything else is an error, where BooleanFilter would ignore it."""
+
+    def __init__(self, **options):
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce="true".__eq__, **options)
+
+
+class OneOf(filters.MultipleChoiceFilter):
+    """One of these words; said more than once, any of them is meant."""
+
+    def __init__(self, words, **options):
+        words = [str(word) for word in words]
+        message = f"It is one of {', '.join(words)}."
+        super().__init__(
+            choices=[(word, word) for word in words],
+            error_messages={"invalid_choice": message},
+            **options,
+        )
+
+    def filter(self, qs, value):
+        return qs.filter(**{f"{self.field_name}__in": value}) if value else qs
+
+
+class TextsField(forms.Field):
+    widget = forms.SelectMultiple
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class Texts(filters.Filter):
+    """Exactly this text; said more than once, any of them is meant."""
+
+    field_class = TextsField
+
+    def filter(self, qs, value):
+        return qs.filter(**{f"{self.field_name}__in": value}) if value else qs
+
+
+class PortsField(forms.CharField):
+    def clean(self, value):
+        parts = [part.strip() for part in super().clean(value).split(",")]
+        if parts == [""]:
+            return []
+        found = [PORTS.fullmatch(part) for part in parts]
+        if not all(found):
+            raise forms.ValidationError(NO_PORTS)
+        ranges = [(int(each["first"]), int(each["last"] or each["first"])) for each in found]
+        if not all(1 <= first <= last <= 65535 for first, last in ranges):
+            raise forms.ValidationError(NO_PORTS)
+        return ranges
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class Ports(filters.Filter):
+    """Ports by their number: `80`, `22,80` or `8000-8100`."""
+
+    field_class = PortsField
+
+    def filter(self, qs, value):
+        if not value:
+            return qs
+        any_of = Q()
+        for first, last in value:
+            any_of |= Q(**{f"{self.field_name}__range": (first, last)})
+        return qs.filter(any_of)
+
+
+class Filters(DjangoFilterBackend):
+    """The filters of a list, made ready only if any of them is said: there are dozens."""
+
+    def filter_queryset(self, request, queryset, view):
+        if view.filterset_class.base_filters.keys().isdisjoint(request.query_params):
+            return queryset
+        return super().filter_queryset(request, queryset, view)
+
+
+class Asked:
+    """
+    What a view lets one ask; anything else is refused before it is looked for.
+
+    A list says which `parameters` it has beside its filters and the order.
+    """
+
+    parameters: tuple[str, ...] = ()
+    filterset_class: type[filters.FilterSet] | None = None
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        if not request.query_params:
+            return
+        of_filters = self.filterset_class.base_filters if self.filterset_class else {}
+        texts = [name for name, each in of_filters.items() if isinstance(each, Texts)]
+        words = [name for name, each in of_filters.items() if isinstance(each, OneOf)]
+        known = {*self.parameters, *of_filters}
+        check(request.query_params, known, often=[*texts, *words], empty=[*texts, "search"])
+
+
+class InOrder(Ordering):
+    """An order by columns that the view names; another is refused, not passed over."""
+
+    def remove_invalid_fields(self, queryset, fields, view, request):
+        if len(fields) > len(view.ordering_fields) or any(
+            field.removeprefix("-") not in view.ordering_fields for field in fields
+        ):
+            known = ", ".join(view.ordering_fields)
+            message = f"It is one of {known}, or some of them with commas; with - it is reversed."
+            raise InvalidParameter({self.ordering_param: [message]})
+        return fields

@@ -1,0 +1,67 @@
+"""How many ports there are, and how well they are known: of one host, or of all."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from rest_framework import serializers
+
+from portatlas.intervals import Look
+from portatlas.states import PortState
+from portatlas.tally import Tally
+from portatlas.words import Summary
+
+TOLD = ("listening", "known", "unknown", "unhealthy", "missing", "clients", "states")
+
+
+class StatesSerializer(serializers.Serializer):
+    """How many ports are in each state."""
+
+    suspicious = serializers.IntegerField()
+    flapping = serializers.IntegerField()
+    ghost = serializers.IntegerField()
+    unnoted = serializers.IntegerField()
+    known = serializers.IntegerField()
+    healthy = serializers.IntegerField()
+    gone = serializers.IntegerField()
+
+
+class LooksSerializer(serializers.Serializer):
+    """How many ports were up, down, or nobody knows, at the time that was asked about."""
+
+    up = serializers.IntegerField()
+    down = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+
+
+class CountsSerializer(serializers.Serializer):
+    """
+    How many ports listen; how many of them are known, unknown and unhealthy; how many are missing.
+
+    The sockets of clients are in none of these but `clients`.
+    """
+
+    listening = serializers.IntegerField(allow_null=True)
+    known = serializers.IntegerField(allow_null=True)
+    unknown = serializers.IntegerField(allow_null=True)
+    unhealthy = serializers.IntegerField(allow_null=True)
+    missing = serializers.IntegerField(allow_null=True)
+    clients = serializers.IntegerField(allow_null=True)
+    states = StatesSerializer(allow_null=True)
+
+
+def counts(tally: Tally) -> dict[str, Any]:
+    """Return the numbers of a tally, by the words of the board and by state."""
+    states = tally.of_state()
+    return {
+        **asdict(Summary.of(tally.counts())),
+        "clients": tally.clients,
+        "states": {state: states[state] for state in PortState.values},
+    }
+
+
+def counts_then(looks: Counter[Look]) -> dict[str, Any]:
+    """Return the numbers of a time: who listened, and of what people thought then, nothing."""
+    unknown = dict.fromkeys(TOLD)
+    told = {"looks": {look: looks[look] for look in Look}}
+    return unknown | {"listening": looks[Look.UP]} | told

@@ -1,0 +1,90 @@
+"""The sentence on top of the board as numbers: of all hosts, and of each."""
+
+from collections import Counter
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from portatlas import hosts, past
+from portatlas.api.asking import Asked
+from portatlas.api.at import AT, asked_at
+from portatlas.api.conditional import Conditional, conditional
+from portatlas.api.counts import CountsSerializer, LooksSerializer, counts, counts_then
+from portatlas.api.rows import iso
+from portatlas.tally import tally
+from portatlas.words import Summary
+
+
+class HostSummarySerializer(CountsSerializer):
+    """What there is on one host, and how well that is seen."""
+
+    host_id = serializers.CharField()
+    last_look_at = serializers.DateTimeField(allow_null=True)
+    problems = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    looks = LooksSerializer(required=False)
+
+
+class SummarySerializer(CountsSerializer):
+    """
+    What there is on all hosts together, the sentence that says it, and the same of each host.
+
+    Asked about a time with `at`, it tells how many ports were up, down and nobody knows; what
+    people thought of them then is not known, and null.
+    """
+
+    at = serializers.DateTimeField(allow_null=True)
+    text = serializers.CharField(allow_null=True)
+    last_look_at = serializers.DateTimeField(allow_null=True)
+    looks = LooksSerializer(required=False)
+    hosts = HostSummarySerializer(many=True)
+
+
+class SummaryView(Asked, Conditional, APIView):
+    """How many ports listen, and how many of them are known."""
+
+    parameters = ("at",)
+
+    @conditional
+    @extend_schema(parameters=[AT], responses=SummarySerializer, operation_id="summary")
+    def get(self, request):
+        now = timezone.now()
+        then = asked_at(request, now)
+        return Response(_then(then, now) if then else _now(now))
+
+
+def _now(now) -> dict:
+    found = hosts.hosts_of(hosts.rows())
+    counted = tally(now, found)
+    return {
+        "at": None,
+        "text": str(Summary.of(counted.counts())),
+        "last_look_at": iso(max((host.last_look_at for host in found), default=None)),
+        **counts(counted),
+        "hosts": [
+            {
+                "host_id": host.host_id,
+                "last_look_at": iso(host.last_look_at),
+                "problems": list(hosts.problems(host, now)),
+                **counts(counted.of_host(host.host_id)),
+            }
+            for host in found
+        ],
+    }
+
+
+def _then(then, now) -> dict:
+    counted = past.counted(then, now)
+    unknown = {"last_look_at": None}
+    return {
+        "at": iso(then),
+        "text": None,
+        **unknown,
+        **counts_then(sum(counted.values(), Counter())),
+        "hosts": [
+            {"host_id": host_id, "problems": None, **unknown, **counts_then(looks)}
+            for host_id, looks in sorted(counted.items())
+        ],
+    }
