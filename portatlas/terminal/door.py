@@ -12,7 +12,7 @@ from django.db import DatabaseError
 
 from collector.text import safe
 from portatlas.terminal.exits import TOLD, Exit
-from portatlas.terminal.screen import WHEN, Screen, take_any_character
+from portatlas.terminal.screen import LONGEST, WHEN, Screen, take_any_character
 
 NOT_PREPARED = ("no such table", "no such column", "does not exist")
 
@@ -70,10 +70,14 @@ class Door(BaseCommand):
         """Print what ends in a line break already."""
         self.stdout.write(text, ending="")
 
+    def warn(self, text: str) -> None:
+        """Say something beside what is printed, in one line."""
+        self.stdout.flush()
+        self.stderr.write(safe(text, LONGEST))
+
     def nothing(self, why: str) -> NoReturn:
         """End because nothing is as asked."""
-        self.stdout.flush()
-        self.stderr.write(why)
+        self.warn(why)
         sys.exit(Exit.NOTHING)
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -113,6 +114,14 @@ def test_the_wheel_has_the_three_packages_and_nothing_of_the_checkout(installed)
 
     assert tops == {"portatlas", "collector", "notes", record.parent.name, ".."}
     assert [name for name in files if "tests" in name or name.endswith("manage.py")] == []
+
+
+def test_a_checkout_is_set_up_without_being_built():
+    lock = tomllib.loads((CHECKOUT / "uv.lock").read_text(encoding="utf-8"))
+
+    [ours] = [package for package in lock["package"] if package["name"] == "portatlas"]
+
+    assert ours["source"] == {"virtual": "."}
 
 
 @pytest.mark.parametrize(

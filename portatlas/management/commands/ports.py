@@ -81,7 +81,7 @@ class Command(Door):
             self.print(listing, now, options)
         if options["json"] or options["csv"]:
             for problem in listing.problems:
-                self.stderr.write(problem)
+                self.warn(problem)
         if not listing.ports:
             self.nothing(" ".join(["No port is as asked.", *listing.left_out]))
 
