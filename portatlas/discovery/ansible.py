@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from notes.models import PortNote
+from portatlas.api.conditional import conditional
 from portatlas.discovery.facts import facts
 from portatlas.discovery.group_names import group_names
 from portatlas.discovery.listing import Listing
@@ -95,5 +96,6 @@ class Inventory(Listing):
         examples=[OpenApiExample("An inventory", EXAMPLE, response_only=True)],
         filters=True,
     )
+    @conditional
     def get(self, request: Request) -> Response:
         return Response(inventory(self.ports()))

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from collector.models import Host
 from collector.text import safe
 from collector.timekeeping import patience
+from portatlas.api.asking import Asked
 from portatlas.tally import Tally, tally
 from portatlas.words import Summary
 
@@ -57,8 +58,10 @@ def _is_silent(host: Host, now: datetime) -> bool:
     return host.sweep_interval > 0 and now - host.last_look_at > patience(host.sweep_interval)
 
 
-class Flat(APIView):
+class Flat(Asked, APIView):
     """A summary for dashboards."""
+
+    parameters = ("host",)
 
     @extend_schema(
         operation_id="summary_flat",

@@ -6,6 +6,8 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.generics import GenericAPIView
 
 from collector.sweep import Protocol, Scope
+from portatlas.api.asking import Asked
+from portatlas.api.conditional import Conditional
 from portatlas.api.filters import PortFilter
 from portatlas.api.problems import InvalidParameter
 from portatlas.models import Port
@@ -45,8 +47,8 @@ class TargetFilter(ListeningFilter):
         return found if "scope" in self.data else found.exclude(scope=Scope.LOOPBACK)
 
 
-class Listing(GenericAPIView):
-    """All ports that fit, in one answer and one statement."""
+class Listing(Conditional, Asked, GenericAPIView):
+    """All ports that fit, in one answer; the `get` of each is `conditional`."""
 
     queryset = Port.objects.none()  # names the permissions
     filter_backends = [DjangoFilterBackend]

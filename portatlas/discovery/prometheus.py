@@ -5,6 +5,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from portatlas.api.conditional import conditional
 from portatlas.discovery.facts import facts
 from portatlas.discovery.listing import Listing, TargetFilter
 from portatlas.models import Port
@@ -74,5 +75,6 @@ class Targets(Listing):
         responses=TargetGroup(many=True),
         examples=[OpenApiExample("A target", EXAMPLE[0], response_only=True)],
     )
+    @conditional
     def get(self, request: Request) -> Response:
         return Response([group(port) for port in self.ports()])

@@ -4,10 +4,12 @@ import json
 import subprocess
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from portatlas.discovery import listing
 from portatlas.tokens.services import make
+from tests.conftest import NOON
 from tests.tools import require
 
 ADDRESS = "/api/v1/discovery/prometheus/"
@@ -101,7 +103,7 @@ def test_what_is_known_and_can_be_reached_is_a_target(query, expected, admin_cli
     assert targets(admin_client, query) == expected
 
 
-@pytest.mark.parametrize("query", ["state=fine", "protocol=icmp", "port=many"])
+@pytest.mark.parametrize("query", ["state=fine", "protocol=icmp", "port=many", "colour=red"])
 def test_a_filter_with_a_wrong_value_is_refused(query, admin_client, some_ports):
     assert admin_client.get(f"{ADDRESS}?{query}").status_code == 400
 
@@ -131,11 +133,22 @@ def test_the_number_of_statements_does_not_grow(
         open_port(number, host_id=f"host-{number}")
         write_note(number, host_id=f"host-{number}", owner="ops", tags=["web"])
 
-    # Session, user, ports.
-    with django_assert_num_queries(3):
+    # Session, user; last events and hosts, which the ETag is made of; ports.
+    with django_assert_num_queries(5):
         response = admin_client.get(address)
 
     assert f"host-{999 + count}" in response.text
+
+
+@pytest.mark.parametrize("address", [ADDRESS, "/api/v1/discovery/ansible/"])
+def test_what_is_known_already_is_not_sent_again(address, admin_client, some_ports, write_note):
+    with time_machine.travel(NOON, tick=False):
+        first = admin_client.get(address)
+        again = admin_client.get(address, headers={"if-none-match": first["ETag"]})
+        write_note(80, title="Another")
+        later = admin_client.get(address, headers={"if-none-match": first["ETag"]})
+
+    assert [each.status_code for each in (first, again, later)] == [200, 304, 200]
 
 
 PRIVATE = [ADDRESS, "/api/v1/discovery/ansible/", "/api/v1/summary/flat/", "/changes.atom"]
