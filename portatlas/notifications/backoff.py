@@ -18,5 +18,5 @@ def wait(attempts: int, first: timedelta, chance: float) -> timedelta:
     >>> wait(1, minute, 1).total_seconds()
     30.0
     """
-    times = min(2 ** min(attempts - 1, 20), LONGEST)
+    times = min(1 << min(attempts - 1, 20), LONGEST)
     return first * times * (1 - chance / 2)
