@@ -15,7 +15,7 @@ from notes.exchange.table import DELIMITERS
 BEGINNING = 65_536  # characters by which a file is told
 OF_OURS = re.compile(rf"""^["']?format["']?[ \t]*:[ \t]*["']?{FORMAT}\b""", re.MULTILINE)
 SERVICES = re.compile(r"^services[ \t]*:", re.MULTILINE)
-OBJECT = re.compile(r'\{\s*["}]')
+OBJECT = re.compile(r'\{\s*"')
 HEADINGS = re.compile(r"\bports?\b", re.IGNORECASE)
 
 

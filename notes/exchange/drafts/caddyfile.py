@@ -15,7 +15,8 @@ ADDRESS = re.compile(
     re.ASCII,
 )
 UPSTREAM = re.compile(
-    r"(?:(?:https?|h2c)://)?(?P<host>\[[^\]]*\]|[^:/\[\]{}]*):(?P<port>[0-9]{1,5}(?:-[0-9]{1,5})?)/?",
+    r"(?:(?P<scheme>https?|h2c)://)?(?P<host>\[[^\]]*\]|[^:/\[\]{}]*)"
+    r"(?::(?P<port>[0-9]{1,5}(?:-[0-9]{1,5})?))?/?",
     re.ASCII,
 )
 PROXIES = {"reverse_proxy", "php_fastcgi", "forward_auth"}
@@ -64,6 +65,9 @@ def draft(text: str, host: str | None) -> Document:
     if statements and not statements[0].words:
         options = _globally(statements.pop(0), notes)
     sites = _sites(statements)
+    for line, words, _block in statements:
+        if words[:1] == ["import"]:
+            notes.remark(line, "import is not followed.")
     if not sites:
         raise BadFileError.at(1, "This is no Caddyfile: it names no site.")
     if not host:
@@ -200,7 +204,7 @@ def _upstream(notes: Draft, line: int, host: str, site: str, upstream: str) -> N
         notes.remark(line, f"{site}: {clean(upstream, 60)} is another machine's, or a container's.")
     else:
         try:
-            ports = ranges.ports(found["port"])
+            ports = ranges.ports(found["port"] or ("443" if found["scheme"] == "https" else "80"))
         except ValueError as exc:
             notes.remark(line, f"{site}: {clean(upstream, 60)}: {exc}.")
             return
@@ -211,15 +215,21 @@ def _upstream(notes: Draft, line: int, host: str, site: str, upstream: str) -> N
 
 def _admin(options: Globally, host: str, notes: Draft) -> None:
     found = UPSTREAM.fullmatch(options.admin)
-    if found and found["port"].isdecimal() and 1 <= int(found["port"]) <= 65535:
-        notes.add(
-            1,
-            (host, "tcp", int(found["port"])),
-            title="Caddy (its own API)",
-            service_type="api",
-            tags=["caddy"],
-            expected_scope=ranges.scope(found["host"]),
-        )
+    if found is None or not found["port"]:
+        return  # it is off, or a socket in a file
+    try:
+        [port] = ranges.ports(found["port"])
+    except ValueError:
+        notes.remark(1, f"{clean(options.admin, 60)} is no address of an API: it is left out.")
+        return
+    notes.add(
+        1,
+        (host, "tcp", port),
+        title="Caddy (its own API)",
+        service_type="api",
+        tags=["caddy"],
+        expected_scope=ranges.scope(found["host"]),
+    )
 
 
 def _walk(site: Statement) -> Iterator[Statement]:

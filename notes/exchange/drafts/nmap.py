@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 from xml.parsers import expat
 
 from notes.exchange.document import Document
-from notes.exchange.drafts import known
+from notes.exchange.drafts import known, ranges
 from notes.exchange.drafts.draft import Draft, clean
 from notes.exchange.faults import BadFileError
 
@@ -83,6 +83,10 @@ class _Reader:
 
     def _ports(self) -> None:
         self.hosts += 1
+        if not self.called and ranges.scope(self.address) == "loopback":
+            self.notes.remark(
+                self.line, f"nmap looked at its own machine: say how {self.address} is called."
+            )
         if self.called and self.hosts > 1:
             text = "It is about more than one host: leave out how the host is called."
             raise BadFileError.at(self.line, text)

@@ -46,7 +46,6 @@ def draft(text: str, host: str | None) -> Document:
 
     `host` stands for what the table says of hosts, if anything. Raises BadFileError.
     """
-    text = text.removeprefix(table.BOM)
     rows = table.read(text, table.delimiter("".join(text.splitlines()[:1])))
     heading = next(rows, None)
     notes = Draft("row")
