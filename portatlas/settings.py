@@ -13,6 +13,7 @@ from csp.constants import NONE, SELF
 from collector.machine import host_name
 from collector.sweep import HOST_ID
 from portatlas import datadir, env
+from portatlas.version import version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = datadir.prepare(Path(env.text("PORTATLAS_DATA", str(datadir.usual(BASE_DIR)))))
@@ -232,7 +233,25 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["portatlas.api.parsers.StrictJSON"],
     "DEFAULT_PAGINATION_CLASS": "portatlas.api.pagination.Pages",
     "EXCEPTION_HANDLER": "portatlas.api.problems.handle",
+    "URL_FORMAT_OVERRIDE": None,  # the header Accept says it
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Port Atlas",
+    "VERSION": version(),
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "PREPROCESSING_HOOKS": ["portatlas.api.schema.ours"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portatlas.api.schema.with_words",
+        "portatlas.api.schema.with_problems",
+    ],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # asks nobody else
+    "REDOC_DIST": "SIDECAR",
 }
 MIGRATION_MODULES = {"knox": None}  # of its own table, which ours stands for, there is no need
 KNOX_TOKEN_MODEL = "tokens.Token"  # noqa: S105  # the name of a model

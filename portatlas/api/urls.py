@@ -1,6 +1,7 @@
 from django.urls import path, re_path
 
 from collector.sweep import HOST_ID
+from portatlas.api import docs
 from portatlas.api.bulk import NoteBulk
 from portatlas.api.coverage import CoverageViewSet
 from portatlas.api.events import EventViewSet, HostEventViewSet
@@ -15,6 +16,7 @@ HOST = rf"(?P<host_id>{HOST_ID})"
 PORT = rf"{HOST}/(?P<protocol>tcp|udp)/(?P<port>[0-9]{{1,5}})"
 
 urlpatterns = [
+    *docs.urlpatterns,
     path("ports/", PortViewSet.as_view(LIST), name="api-ports"),
     re_path(rf"^ports/{PORT}/$", PortViewSet.as_view(ONE), name="api-port"),
     path("events/", EventViewSet.as_view(LIST), name="api-events"),

@@ -123,7 +123,7 @@ class TokenAdmin(admin.ModelAdmin):
             "opts": self.opts,
             "token": token,
             "list": reverse(LIST),
-            "api": request.build_absolute_uri(reverse("port-list")),
+            "api": request.build_absolute_uri("/api/v1/ports/"),
         }
         return TemplateResponse(request, f"admin/tokens/token/{name}.html", context)
 

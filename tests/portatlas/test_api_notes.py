@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from notes.forms import NoteForm
 from notes.models import EVERY_HOST, PortNote
-from portatlas.tokens.models import Token
+from portatlas.tokens import services
 from portatlas.tokens.scopes import Scope
+from tests.conftest import NOON
 
 NOTES = "/api/v1/notes/"
 SHOP = f"{NOTES}atlas/tcp/80/"
@@ -47,7 +48,7 @@ def token(admin_user):
     """Return a function that makes a token of the administrator and gives its header."""
 
     def token(*scopes, name="ansible"):
-        _token, secret = Token.objects.create(admin_user, name=name, scopes=list(scopes))
+        _token, secret = services.make(admin_user, name=name, scopes=list(scopes), at=NOON)
         return {"authorization": f"Bearer {secret}"}
 
     return token

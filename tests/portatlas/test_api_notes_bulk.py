@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from notes.batch import MOST
 from notes.models import PortNote
-from portatlas.tokens.models import Token
+from portatlas.tokens import services
 from portatlas.tokens.scopes import Scope
+from tests.conftest import NOON
 
 BULK = "/api/v1/notes/bulk/"
 JSON = "application/json"
@@ -233,7 +234,7 @@ def test_three_items_take_the_statements_of_one(send, write_note):
 
 
 def test_a_token_is_named_in_the_history_of_each(client, admin_user, four):
-    _token, secret = Token.objects.create(admin_user, name="cmdb", scopes=[Scope.WRITE_NOTES])
+    _token, secret = services.make(admin_user, name="cmdb", scopes=[Scope.WRITE_NOTES], at=NOON)
     before = PortNote.history.count()
 
     client.post(BULK, {"items": MIXED}, JSON, headers={"authorization": f"Bearer {secret}"})

@@ -10,8 +10,9 @@ from rest_framework.exceptions import Throttled
 from portatlas.api.notes import NoteList
 from portatlas.api.problem_types import KINDS
 from portatlas.api.problems import of_validation
-from portatlas.tokens.models import Token
+from portatlas.tokens import services
 from portatlas.tokens.scopes import Scope
+from tests.conftest import NOON
 
 NOTES = "/api/v1/notes/"
 JSON = "application/json"
@@ -65,7 +66,7 @@ def test_whoever_is_not_known_is_told_how_to_say_who_he_is(client, db):
     answer = client.get(NOTES)
 
     assert told(answer) == (401, "unauthenticated")
-    assert answer["WWW-Authenticate"] == "Bearer"
+    assert answer["WWW-Authenticate"] == 'Bearer realm="Port Atlas"'
 
 
 @pytest.mark.parametrize("credentials", ["Bearer atlas_x", "Bearer \xff", "Basic !", "Basic YQ=="])
@@ -93,7 +94,7 @@ def test_a_user_without_permission_is_told_so(client, django_user_model):
 
 
 def test_a_token_without_the_scope_is_told_which_it_lacks(client, admin_user):
-    _token, secret = Token.objects.create(admin_user, name="reader", scopes=[Scope.READ])
+    _token, secret = services.make(admin_user, name="reader", scopes=[Scope.READ], at=NOON)
 
     answer = client.post(NOTES, NOTE, JSON, headers={"authorization": f"Bearer {secret}"})
 

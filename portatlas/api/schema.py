@@ -1,0 +1,210 @@
+"""
+The API as OpenAPI tells it: what drf-spectacular can't see by looking at the views.
+
+Views say what is theirs by `extend_schema`; here is what they share: how one shows who one is,
+and the problems that each may answer with.
+"""
+
+from functools import cache
+from typing import Any
+
+from django.db.models.enums import ChoicesType
+from drf_spectacular.contrib.django_filters import DjangoFilterExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.plumbing import build_basic_type
+from drf_spectacular.types import OpenApiTypes
+
+from portatlas.api.problem_types import BY_NAME, KINDS, Kind
+from portatlas.api.renderers import PROBLEM
+
+OURS = "/api/v1/"
+METHODS = {"get", "put", "post", "delete", "patch"}
+EVERYWHERE = {"invalid", "unauthenticated", "forbidden", "not-acceptable", "throttled", "busy"}
+WITH_BODY = {"conflict", "length-required", "too-large", "unsupported-media-type"}
+ON_A_VERSION = {"conflict", "changed"}
+
+DESCRIPTION = """
+What listens on which port, what people know of it, and what is unhealthy.
+
+A program shows a token (`Authorization: Bearer atlas_…`), made in the admin or by `manage.py token
+make`; its scopes say what it may do. Lists come in pages, by `limit` and `offset`. What goes wrong
+is told as `application/problem+json`, and who asks too often waits as long as `Retry-After` says.
+""".strip()
+
+TAGS = {
+    "ports": "What listens or did, with its note, its state, and why.",
+    "notes": "What people know of ports, each at the address of its port.",
+    "events": "What appeared, vanished or changed hands.",
+    "host-events": "What befell the machines: boots, gaps, clocks that were set.",
+    "hosts": "The machines, and how well each is seen.",
+    "coverage": "When each host was watched; nothing is known of the time between.",
+    "summary": "How things stand, in numbers.",
+    "discovery": "Ports and hosts for programs that look for targets.",
+    "schema": "What you are reading.",
+}
+
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457). `type` leads to a text that explains it.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["detail"],
+                "properties": {
+                    "detail": {"type": "string"},
+                    "pointer": {"type": "string", "description": "A JSON pointer into the body."},
+                    "parameter": {"type": "string", "description": "A parameter of the address."},
+                },
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    target_class = "portatlas.tokens.authentication.Bearer"
+    name = "token"
+
+    def get_security_definition(self, auto_schema):
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token, made in the admin or by `manage.py token make`.",
+        }
+
+
+class BasicScheme(OpenApiAuthenticationExtension):
+    target_class = "portatlas.api.authentication.Basic"
+    name = "basic"
+
+    def get_security_definition(self, auto_schema):
+        return {
+            "type": "http",
+            "scheme": "basic",
+            "description": "User name with password, or with a token of that user.",
+        }
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    """The session of a browser. Who writes by it shows its CSRF token as well."""
+
+    target_class = "rest_framework.authentication.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema):
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "Of a browser that is logged in; to write, with `X-CSRFToken`.",
+        }
+
+
+class FilterScheme(DjangoFilterExtension):
+    """Filters that are no fields of a model are what their choices are: words."""
+
+    priority = 1
+
+    def _get_explicit_filter_choices(self, filter_field):
+        choices = filter_field.extra.get("choices")
+        if isinstance(choices, ChoicesType):  # which is called for nothing but its own values
+            return choices.values
+        return super()._get_explicit_filter_choices(filter_field)
+
+    def _get_schema_from_model_field(self, auto_schema, filter_field, model):
+        if self._get_explicit_filter_choices(filter_field):
+            return build_basic_type(OpenApiTypes.STR)
+        return super()._get_schema_from_model_field(auto_schema, filter_field, model)
+
+
+@cache
+def described() -> dict[str, Any]:
+    """Return the description, which is the same as long as a process lives."""
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def ours(endpoints, **kwargs):
+    """Leave to the description of the API what is in it (drf-spectacular's preprocessing)."""
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith(OURS)]
+
+
+def with_words(result: dict[str, Any], **kwargs) -> dict[str, Any]:
+    """Say what the API and its parts are about (a postprocessing hook)."""
+    used = {
+        tag
+        for operations in result["paths"].values()
+        for method in METHODS & operations.keys()
+        for tag in operations[method]["tags"]
+    }
+    result["info"]["description"] = DESCRIPTION
+    result["tags"] = [
+        {"name": tag, "description": text} for tag, text in TAGS.items() if tag in used
+    ]
+    return result
+
+
+def with_problems(result: dict[str, Any], **kwargs) -> dict[str, Any]:
+    """Add to every operation the problems it may answer with (a postprocessing hook)."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components["responses"] = {name_of(kind): response(kind) for kind in KINDS}
+    for path, operations in result["paths"].items():
+        for method in METHODS & operations.keys():
+            responses = operations[method]["responses"]
+            for kind in problems_of(path, method, operations[method]):
+                responses.setdefault(
+                    str(kind.status), {"$ref": f"#/components/responses/{name_of(kind)}"}
+                )
+    return result
+
+
+def problems_of(path: str, method: str, operation: dict[str, Any]) -> list[Kind]:
+    """Return the problems that an operation may answer with, one for each status."""
+    names = set(EVERYWHERE)
+    names |= {"not-found"} if "{" in path or _asks_for_host(operation) else set()
+    names |= WITH_BODY if "requestBody" in operation else set()
+    names |= ON_A_VERSION if method != "get" else set()
+    names |= {"refused"} if path.endswith("/bulk/") else set()
+    return sorted((BY_NAME[name] for name in names), key=lambda kind: kind.status)
+
+
+def _asks_for_host(operation: dict[str, Any]) -> bool:
+    return any(each["name"] == "host" for each in operation.get("parameters", ()))
+
+
+def name_of(kind: Kind) -> str:
+    """
+    Return the name of a component for a problem.
+
+    >>> name_of(BY_NAME["not-found"])
+    'NotFound'
+    """
+    return "".join(map(str.capitalize, kind.name.split("-")))
+
+
+def response(kind: Kind) -> dict[str, Any]:
+    """Describe an answer that tells of a problem."""
+    example = {"type": kind.address, "title": kind.title, "status": kind.status}
+    found = {
+        "description": f"{kind.title}. {kind.meaning}",
+        "content": {
+            PROBLEM: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "example": example | {"detail": kind.meaning, "instance": f"{OURS}ports/"},
+            }
+        },
+    }
+    if kind.name in {"throttled", "busy"}:
+        header = {"schema": {"type": "integer", "minimum": 0}, "description": "Seconds to wait."}
+        found["headers"] = {"Retry-After": header}
+    return found
