@@ -110,6 +110,11 @@ class RuleAdmin(Tried):
         if not set(form.changed_data).isdisjoint(Rule.NARROWING):
             watch.begin(obj, timezone.now())
 
+    def get_deleted_objects(self, objs, request):
+        """Name the rules alone: of one there may be ten thousand matters."""
+        rules = [str(rule) for rule in objs]
+        return rules, {self.opts.verbose_name_plural: len(rules)}, set(), []
+
     def preview(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show what the rule would tell now."""
         rule = get_object_or_404(Rule, pk=pk)

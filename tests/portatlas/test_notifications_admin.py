@@ -330,6 +330,23 @@ def test_a_preview_shows_what_a_rule_would_tell_now(admin_client, open_port, wri
     assert "<script>alert" not in text
 
 
+def test_a_rule_goes_with_its_matters_and_leaves_the_log(member, make_channel, open_port):
+    rule = Rule.objects.create(name="Rule", kind="unnoted")
+    port = open_port(80)
+    Matter.objects.create(
+        rule=rule, host=port.host, port_id=port.pk, status="told", since=NOON, ready_at=NOON
+    )
+    delivery = Delivery.objects.create(
+        rule=rule, rule_name="Rule", subject="x", body="y", created_at=NOON, ready_at=NOON
+    )
+
+    response = member("admin").post(f"/admin/notifications/rule/{rule.pk}/delete/", {"post": "yes"})
+
+    delivery.refresh_from_db()
+    assert (response.status_code, Rule.objects.count(), Matter.objects.count()) == (302, 0, 0)
+    assert (delivery.rule, delivery.rule_name) == (None, "Rule")
+
+
 def test_the_log_is_read_only(admin_client, make_channel):
     delivery = Delivery.objects.create(
         channel=make_channel(), subject="x", body="y", created_at=NOON, ready_at=NOON

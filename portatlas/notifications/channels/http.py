@@ -36,8 +36,9 @@ class Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = self._first_that_answers()
         # A receiver may send a byte now and then: the timeout of a socket would never come.
+        left = self.left()
         self.guard = self.sock.dup()
-        self.timer = threading.Timer(self.left(), _hang_up, [self.guard])
+        self.timer = threading.Timer(left, _hang_up, [self.guard])
         self.timer.daemon = True
         self.timer.start()
         if self.place.is_tls:
