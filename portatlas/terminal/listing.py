@@ -1,6 +1,6 @@
 """What `ports` lists: the ports that somebody chose, and what is to be said above them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -48,7 +48,7 @@ class Asked:
 class Listing:
     """The ports, how many there are, and how well their hosts are seen."""
 
-    ports: list[Port]
+    ports: list  # as they were read
     total: int  # of those that are asked for, be they within the limit or not
     clients: int  # sockets of clients that are left out
     gone: int  # ports that are history, and left out
@@ -57,11 +57,12 @@ class Listing:
     views: Sequence[HostView]
 
     @classmethod
-    def of(cls, asked: Asked, now: datetime) -> Self:
+    def of(cls, asked: Asked, now: datetime, read: Callable[..., list] = list) -> Self:
         """
         Read what is asked for in seven queries at most, one more while a host boots.
 
-        Raises LookupError with a sentence for a host that was never seen.
+        `read` makes rows of a query that for_board() has begun. Raises LookupError with a
+        sentence for a host that was never seen.
         """
         chosen = asked.selection
         every = all_hosts()
@@ -77,7 +78,7 @@ class Listing:
         if chosen.is_narrowed:
             found = tally(now, every, ports, with_clients=with_clients)
         return cls(
-            list(_ports(ports, asked, now)),
+            read(_ports(ports, asked, now)),
             found.in_state(*asked.wanted).total,
             clients=0 if with_clients else found.clients,
             gone=_left(found, asked),

@@ -12,6 +12,7 @@ from portatlas import moves
 from portatlas.board import owners, process_tree, timeline
 from portatlas.models import Port
 from portatlas.presence import presences
+from portatlas.querysets import PortQuerySet
 from portatlas.terminal import strip
 from portatlas.terminal.layout import facts, section
 from portatlas.terminal.marks import mark
@@ -26,10 +27,10 @@ ENDS = 20  # sockets
 SEVERAL = 100  # ports of one number, on many hosts
 
 
-def found(target: Target, now: datetime) -> list[Port]:
-    """Return the ports that somebody may mean, in one query."""
+def meant(target: Target, now: datetime) -> PortQuerySet:
+    """Return the ports that somebody may mean, as one query."""
     ports = Port.objects.for_board(now).select_related("note__updated_by").filter(**target.chosen)
-    return list(ports.order_by("host_id", "protocol")[:SEVERAL])
+    return ports.order_by("host_id", "protocol")[:SEVERAL]
 
 
 def notes(target: Target) -> list[PortNote]:

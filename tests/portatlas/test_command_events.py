@@ -100,22 +100,15 @@ def test_events_can_be_chosen(arguments, hours, events, open_port, happen):
     assert code == Exit.DONE
 
 
-def test_json_is_one_object_a_line(events, open_port, happen):
-    event = happen(open_port(22), pid=7, changes={"current_pid": [6, 7]})
+def test_json_is_one_object_a_line_each_as_the_api_says(events, open_port, happen, admin_client):
+    port = open_port(22)
+    for hours in (2, 1):
+        happen(port, hours, pid=7, cause="boot", changes={"current_pid": [6, 7]})
 
     out, _, _ = events("--json")
 
-    assert json.loads(out) == {
-        "id": event.pk,
-        "host_id": "atlas",
-        "protocol": "tcp",
-        "port": 22,
-        "event_type": "appeared",
-        "timestamp": "2026-01-01T11:00:00Z",
-        "pid": 7,
-        "cause": "observed",
-        "changes": {"current_pid": [6, 7]},
-    }
+    newest_first = admin_client.get("/api/v1/events/").json()["results"]
+    assert [json.loads(line) for line in out.splitlines()] == newest_first[::-1]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]])

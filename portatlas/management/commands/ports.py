@@ -1,14 +1,14 @@
 """`ports`: the board on a terminal, and everything about one port."""
 
 import json
+from collections.abc import Sequence
 
 from django.utils import timezone
-from rest_framework.utils.encoders import JSONEncoder
 
 from collector.text import safe
 from portatlas.admin.columns import OF_PORTS
 from portatlas.admin.csv_export import Column, lines
-from portatlas.api.serializers import PortSerializer
+from portatlas.api.rows import PortRow, rows
 from portatlas.board.selection import Selection
 from portatlas.states import PortState
 from portatlas.terminal import sheet
@@ -69,7 +69,8 @@ class Command(Door):
             return
         now = timezone.now()
         try:
-            listing = Listing.of(asked(words, options), now)
+            read = rows if options["json"] else list
+            listing = Listing.of(asked(words, options), now, read)
         except LookupError as exc:
             self.nothing(str(exc))
         if options["json"]:
@@ -106,7 +107,7 @@ class Command(Door):
         except ValueError as exc:
             raise wrong(str(exc)) from exc
         now = timezone.now()
-        ports = sheet.found(target, now)
+        ports = (rows if options["json"] else list)(sheet.meant(target, now))
         if options["csv"]:
             raise wrong("show tells of one port: --csv is for the list.")
         if options["json"]:
@@ -144,6 +145,5 @@ def asked(words: list[str], options) -> Asked:
     )
 
 
-def as_json(ports) -> str:
-    data = PortSerializer(ports, many=True).data
-    return json.dumps(data, cls=JSONEncoder, indent=2) + "\n"
+def as_json(ports: Sequence[PortRow]) -> str:
+    return json.dumps([port.as_json() for port in ports], indent=2) + "\n"
