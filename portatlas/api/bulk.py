@@ -18,7 +18,6 @@ from portatlas.api.note_serializers import (
     BulkSerializer,
 )
 from portatlas.api.notes import ADD, CHANGE, DELETE, NoteDoor, raise_if_refused
-from portatlas.api.parameters import raise_unless_known
 from portatlas.api.problem_types import BY_NAME, of_status
 from portatlas.models import KEY
 
@@ -79,6 +78,7 @@ class Items:
 class NoteBulk(NoteDoor):
     """Put, patch and delete up to 1,000 notes: all of them, or none if one is refused."""
 
+    parameters = ("dry_run",)
     writes_by = {"POST": [ADD, CHANGE]}
     pagination_class = None
     filter_backends = []
@@ -112,7 +112,6 @@ class NoteBulk(NoteDoor):
 
 def asked(request: Request) -> tuple[list[Any], bool]:
     """Return the items of a request, and whether it is only tried. Raises for what is neither."""
-    raise_unless_known(request.query_params, ["dry_run"])
     in_address = request.query_params.get("dry_run", "false")
     if in_address not in FLAGS:
         raise problems.InvalidParameter({"dry_run": ["It is true or false."]})

@@ -1,34 +1,47 @@
+import json
+
 import django_filters as filters
+from django.db.models import Q
 from django.utils import timezone
 
-from collector.sweep import Protocol
+from collector.sweep import Protocol, Scope
 from notes.models import PortNote
-from portatlas.api.filters import Flag
+from portatlas.api.asking import Flag, Moment, OneOf, Ports, Texts, Whole
 from portatlas.models import Memory
 
 
 class NoteFilter(filters.FilterSet):
-    """What of the notes is told: those for which all of it is so."""
+    """Which notes are listed: those for which all that is said is so."""
 
-    protocol = filters.ChoiceFilter(choices=[(each.value, each.value) for each in Protocol])
-    port = filters.NumberFilter(decimal_places=0)
-    port_range = filters.RangeFilter(field_name="port")
-    tag = filters.CharFilter(method="has_tag", max_length=50)
-    stale = Flag(method="is_stale")
-    never_seen = Flag(method="was_never_seen")
-    updated_since = filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+    host_id = Texts(field_name="host_id")
+    protocol = OneOf(Protocol)
+    port = Ports(field_name="port")
+    port_range_min = Whole(field_name="port", lookup_expr="gte", most=65535)
+    port_range_max = Whole(field_name="port", lookup_expr="lte", most=65535)
+
+    owner = Texts(field_name="owner")
+    tag = Texts(method="has_tag")
+    service_type = OneOf(PortNote.ServiceType.values)
+    risk_level = OneOf(PortNote.RiskLevel.values)
+    expected_scope = OneOf(Scope)
+    stale = Flag(method="is_stale", label="Somebody should have looked at it again.")
+    never_seen = Flag(method="was_never_seen", label="No port that it speaks of was ever seen.")
+    updated_since = Moment(field_name="updated_at", lookup_expr="gte")
+    updated_before = Moment(field_name="updated_at", lookup_expr="lt")
 
     class Meta:
         model = PortNote
-        fields = ["host_id", "owner", "service_type", "risk_level", "expected_scope"]
+        fields: tuple[str, ...] = ()
 
     def has_tag(self, queryset, name, value):
-        return queryset.filter(tags__icontains=f'"{value}"')
+        any_of = Q()
+        for tag in value:
+            any_of |= Q(tags__icontains=json.dumps(tag))
+        return queryset.filter(any_of)
 
     def is_stale(self, queryset, name, value):
-        today = timezone.now().date()
-        old = queryset.filter(review_by__lt=today)
-        return old if value else queryset.exclude(pk__in=old.values("pk"))
+        old = Q(review_by__lt=timezone.now().date())
+        return queryset.filter(old) if value else queryset.exclude(old)
 
     def was_never_seen(self, queryset, name, value):
         unseen = Memory.objects.never_seen().order_by().values("pk")

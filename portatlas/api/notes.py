@@ -6,8 +6,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page
-from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework import exceptions, filters, generics, status
+from rest_framework import exceptions, generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,11 +14,11 @@ from collector.sweep import Protocol
 from notes.batch import Order, Outcome, Result, Verb, carry_out
 from notes.models import PortNote, host_name, named
 from notes.services import Key, NoteChangedError
+from portatlas.api.asking import Asked, Filters, InOrder
 from portatlas.api.bodies import said
 from portatlas.api.note_filters import NoteFilter
 from portatlas.api.note_serializers import NoteSerializer, differing
-from portatlas.api.ordering import Ordering
-from portatlas.api.parameters import KnownParameters
+from portatlas.api.ports import PortSearch
 from portatlas.api.preconditions import etag, fits
 from portatlas.api.problems import Problem
 from portatlas.models import KEY, Memory
@@ -32,14 +31,7 @@ LONGEST_HOST = PortNote._meta.get_field("host_id").max_length
 kept_private = cache_control(private=True, no_cache=True)
 
 
-class NoteSearch(filters.BaseFilterBackend):
-    """`?search=`: the same words that the board's search understands."""
-
-    def filter_queryset(self, request, queryset, view):
-        return queryset.search(request.query_params.get("search", ""))
-
-
-class NoteDoor(generics.GenericAPIView):
+class NoteDoor(Asked, generics.GenericAPIView):
     """What the addresses of notes share: who may, in whose name it is written, how it is told."""
 
     queryset = Memory.objects.all()
@@ -95,8 +87,9 @@ class NoteDoor(generics.GenericAPIView):
 class NoteList(NoteDoor, generics.ListAPIView):
     """What people know, and a new note of it."""
 
+    parameters = ("limit", "offset", "ordering", "search")
     filterset_class = NoteFilter
-    filter_backends = [KnownParameters, NoteSearch, DjangoFilterBackend, Ordering]
+    filter_backends = [PortSearch, Filters, InOrder]
     ordering_fields = [*KEY, "title", "owner", "review_by", "updated_at"]
 
     def post(self, request: Request) -> Response:

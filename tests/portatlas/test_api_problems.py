@@ -8,6 +8,7 @@ from django.test import Client
 from rest_framework.exceptions import Throttled
 
 from portatlas.api.notes import NoteList
+from portatlas.api.pagination import NO_LIMIT
 from portatlas.api.problem_types import KINDS
 from portatlas.api.problems import of_validation
 from portatlas.tokens import services
@@ -175,16 +176,16 @@ def test_a_body_of_no_said_length_is_not_taken_for_an_empty_one(admin_client):
 
 
 def test_a_wrong_parameter_is_told_by_its_name(admin_client):
-    answer = admin_client.get(f"{NOTES}?port=x")
+    answer = admin_client.get(f"{NOTES}?limit=x")
 
     assert told(answer) == (400, "invalid")
     assert answer.json() | {"title": ""} == {
         "type": "/api/v1/problems/invalid/",
         "title": "",
         "status": 400,
-        "detail": "port: Enter a number.",
+        "detail": f"limit: {NO_LIMIT}",
         "instance": "/api/v1/notes/",
-        "errors": [{"parameter": "port", "detail": "Enter a number."}],
+        "errors": [{"parameter": "limit", "detail": NO_LIMIT}],
     }
 
 
