@@ -137,7 +137,7 @@ class RuleAdmin(Tried):
     def about(self, rule):
         told = [rule.host_id or "every host"]
         told += [f"tag {rule.tag}"] if rule.tag else []
-        told += [f"reach {rule.scope} or wider"] if rule.scope else []
+        told += [rule.get_scope_display()] if rule.scope else []
         return ", ".join(told)
 
     @admin.display(description="last told (UTC)", ordering="told_at")
@@ -149,15 +149,7 @@ class RuleAdmin(Tried):
 class DeliveryAdmin(ReadOnlyAdmin):
     """The log. What became of a message is nobody's to change."""
 
-    list_display = (
-        "when",
-        "subject",
-        "rule_name",
-        "channel_name",
-        "status",
-        "attempts",
-        "last_error",
-    )
+    list_display = ("when", "subject", "channel_name", "status", "attempts", "last_error")
     list_filter = ("status", "is_test", "rule", "channel")
     search_fields = ("subject", "rule_name", "channel_name")
     date_hierarchy = "created_at"

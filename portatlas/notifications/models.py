@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from collector.models import Host, choices
+from collector.models import Host
 from collector.sweep import HOST_ID, Scope
 from notes import tags
 from portatlas.models import Port
@@ -109,8 +109,12 @@ class Rule(models.Model):
         "reach",
         max_length=8,
         blank=True,
-        choices=choices(Scope),
-        help_text="Only ports that can be reached from there, or from further away.",
+        choices=[
+            (Scope.LINK.value, "its own link, or wider"),
+            (Scope.PRIVATE.value, "private networks, or wider"),
+            (Scope.ANY.value, "everywhere"),
+        ],
+        help_text="Only ports that can be reached from there. Empty for all.",
     )
 
     minutes = models.PositiveIntegerField(

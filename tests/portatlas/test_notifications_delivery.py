@@ -4,9 +4,11 @@ import hashlib
 import hmac
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email import message_from_string
 from email.header import decode_header, make_header
+from itertools import chain
 
 import pytest
 from django.db import connection
@@ -360,6 +362,24 @@ def test_a_claimed_delivery_is_nobody_elses(queue):
     first, second = claim(NOON), claim(NOON)
 
     assert (len(first), second) == (1, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_workers_that_claim_at_once_each_gets_others(queue):
+    if connection.vendor == "sqlite":
+        pytest.skip("one connection writes at a time, by the database itself")
+    for _ in range(100):
+        queue()
+
+    def work(_number):
+        mine = [each.pk for each in claim(NOON)]
+        connection.close()
+        return mine
+
+    with ThreadPoolExecutor(8) as workers:
+        claimed = list(chain(*workers.map(work, range(24))))
+
+    assert len(claimed) == len(set(claimed)) == 100
 
 
 def test_what_a_killed_worker_had_claimed_is_sent_when_its_claim_runs_out(queue):

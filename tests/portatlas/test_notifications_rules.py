@@ -1,11 +1,13 @@
 """What rules tell of, what they never do, and when."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import time, timedelta
 from itertools import chain
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 
 from collector.models import PortEvent, PortRuntime
 from collector.services import reconcile
@@ -574,6 +576,30 @@ def test_a_rule_that_fails_stops_no_other(story, make_rule, monkeypatch, caplog)
     assert first == ["1 unnoted port: 81/tcp on atlas"]
     assert "could not be evaluated" in caplog.text
     assert story.look(A, B) == ["1 new port: 81/tcp on atlas"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_evaluate_at_once_tell_once(story, make_rule):
+    if connection.vendor == "sqlite":
+        pytest.skip("one connection writes at a time, by the database itself")
+    story.look(A)
+    make_rule("new_port")
+    make_rule("unnoted")
+    story.ticks += 1
+    reconcile(sweep(A, B, ticks=story.ticks))
+
+    def work(_number):
+        evaluate(story.now, by_clock=False, site="")
+        connection.close()
+
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(work, range(16)))
+
+    subjects = sorted(Delivery.objects.values_list("subject", flat=True))
+    assert subjects == [
+        "[Port Atlas] 1 new port: 81/tcp on atlas",
+        "[Port Atlas] 1 unnoted port: 81/tcp on atlas",
+    ]
 
 
 def test_without_rules_an_evaluation_is_one_statement(story, make_rule, django_assert_num_queries):
