@@ -58,22 +58,13 @@ def installed(tmp_path_factory):
     return folder / "venv"
 
 
-def test_the_installed_command_does_what_manage_py_does(installed, tmp_path):
-    portatlas = str(installed / "bin" / "portatlas")
-    own = {"PORTATLAS_DATA": str(tmp_path)}
-    run(portatlas, "migrate", **own)
-
-    listed = run(portatlas, "ports", "--json", **own)
-
-    assert (listed.returncode, json.loads(listed.stdout)) == (3, [])
-
-
-def test_the_installed_command_serves_pages_with_their_styles(installed, tmp_path):
+def test_the_installed_command_serves_its_pages_and_lists_its_ports(installed, tmp_path):
+    portatlas, home = installed / "bin" / "portatlas", {"HOME": str(tmp_path), "XDG_DATA_HOME": ""}
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  # what was installed
-            [installed / "bin" / "portatlas", "up", "--port", "0"],
-            env=clean(HOME=str(tmp_path), XDG_DATA_HOME=""),
+            [portatlas, "up", "--port", "0"],
+            env=clean(**home),
             stdout=output,
             stderr=output,
             cwd=tmp_path,
@@ -85,6 +76,7 @@ def test_the_installed_command_serves_pages_with_their_styles(installed, tmp_pat
         styles = re.search(r'href="/(static/[^"]+\.css)"', page)[1]
         css = urlopen(f"{url}{styles}", timeout=PATIENCE)  # noqa: S310  # our own
         admin = urlopen(f"{url}admin/", timeout=PATIENCE).url  # noqa: S310  # our own
+        listed = run(portatlas, "ports", "--json", **home)
     finally:
         process.send_signal(signal.SIGINT)
         status = process.wait(PATIENCE)
@@ -92,7 +84,7 @@ def test_the_installed_command_serves_pages_with_their_styles(installed, tmp_pat
     assert "Port Atlas" in page
     assert css.headers["Content-Type"].startswith("text/css")
     assert admin == f"{url}login/?next=/admin/"
-    assert status == 0
+    assert (status, type(json.loads(listed.stdout))) == (0, list)
     assert (tmp_path / ".local" / "share" / "portatlas" / "portatlas.sqlite3").exists()
 
 
