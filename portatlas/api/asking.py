@@ -92,6 +92,7 @@ class Whole(filters.NumberFilter):
         super().__init__(*args, min_value=0, max_value=most, **options)
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class Flag(filters.TypedChoiceFilter):
     """`true` or `false`; anything else is an error, where BooleanFilter would ignore it."""
 
@@ -172,7 +173,7 @@ class Asked:
     """
     What a view lets one ask; anything else is refused before it is looked for.
 
-    A list says which `parameters` it has beside its filters and the order.
+    A view says which `parameters` it has; a list has its filters as well.
     """
 
     parameters: tuple[str, ...] = ()
@@ -182,7 +183,8 @@ class Asked:
         super().initial(request, *args, **kwargs)
         if not request.query_params:
             return
-        of_filters = self.filterset_class.base_filters if self.filterset_class else {}
+        is_list = getattr(self, "action", "") == "list"
+        of_filters = self.filterset_class.base_filters if is_list else {}
         texts = [name for name, each in of_filters.items() if isinstance(each, Texts)]
         words = [name for name, each in of_filters.items() if isinstance(each, OneOf)]
         known = {*self.parameters, *of_filters}

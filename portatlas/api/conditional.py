@@ -56,7 +56,7 @@ def conditional(method):
         response = get_conditional_response(request, etag=tag)
         if response is None:
             response = method(self, request, *args, **kwargs)
-            response.headers["ETag"] = tag
+        response.headers["ETag"] = tag
         return response
 
     return inner

@@ -5,6 +5,7 @@ This describes it, and tells single ports; pages of them are written by `rows.py
 holds against this.
 """
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from portatlas.api.note_serializers import NoteSerializer
@@ -58,7 +59,7 @@ class PortSerializer(serializers.ModelSerializer):
     host_id = serializers.CharField()
     state = serializers.ChoiceField(choices=PortState.values, allow_null=True)
     reason = serializers.CharField(allow_null=True)
-    endpoints = EndpointSerializer(many=True, allow_null=True)
+    endpoints = serializers.SerializerMethodField()
     pids = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
     last_seen_at = serializers.DateTimeField(source="seen_at", allow_null=True)
     is_client = serializers.BooleanField(source="counts_as_client", allow_null=True)
@@ -88,6 +89,10 @@ class PortSerializer(serializers.ModelSerializer):
                 *("socket_unit", "container", "container_name", "image", "compose_service"),
             )
         }
+
+    @extend_schema_field(EndpointSerializer(many=True, allow_null=True))
+    def get_endpoints(self, port):
+        return port.endpoints
 
     def get_uptime_seconds(self, port) -> int | None:
         return None if port.uptime is None else int(port.uptime.total_seconds())
