@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,13 +9,9 @@ from rest_framework.response import Response
 from notes.batch import MOST, Order, Outcome, Verb, whatever
 from notes.models import named
 from notes.services import Key
-from portatlas.api import problems
+from portatlas.api import note_operations, problems
 from portatlas.api.bodies import said
-from portatlas.api.note_serializers import (
-    BulkAnswerSerializer,
-    BulkItemSerializer,
-    BulkSerializer,
-)
+from portatlas.api.note_serializers import BulkItemSerializer
 from portatlas.api.notes import ADD, CHANGE, DELETE, NoteDoor, raise_if_refused
 from portatlas.api.problem_types import BY_NAME, of_status
 from portatlas.models import KEY
@@ -83,11 +78,7 @@ class NoteBulk(NoteDoor):
     pagination_class = None
     filter_backends = []
 
-    @extend_schema(
-        request=BulkSerializer,
-        responses=BulkAnswerSerializer,
-        parameters=[OpenApiParameter("dry_run", bool, description="Tell, and write nothing.")],
-    )
+    @note_operations.in_bulk
     def post(self, request: Request) -> Response:
         items, dry_run = asked(request)
         read = Items(items)

@@ -1,11 +1,25 @@
 """Notes as JSON: what is told of one, and what one may say."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from notes.batch import Verb
+from notes import tags
+from notes.batch import MOST, Verb
 from notes.forms import NoteForm
 from notes.models import PortNote
 from portatlas.models import KEY
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {"type": "string", "pattern": f"^{tags.WORD.pattern}$"},
+        "maxItems": tags.MOST,
+        "uniqueItems": True,
+    }
+)
+class TagsField(serializers.JSONField):
+    """A list of tags, each once."""
 
 
 class NoteSerializer(serializers.ModelSerializer):
@@ -16,6 +30,8 @@ class NoteSerializer(serializers.ModelSerializer):
     passed over, so that what was read can be changed and put. Whether a key is taken is decided
     where the note is written.
     """
+
+    tags = TagsField(validators=[tags.validate], required=False)
 
     class Meta:
         model = PortNote
@@ -40,6 +56,13 @@ def differing(said: dict, key: tuple[str, str, int]) -> dict[str, list[str]]:
     }
 
 
+class NoteAtAddressSerializer(NoteSerializer):
+    """A note whose key stands in its address; in the body it may be said once more."""
+
+    class Meta(NoteSerializer.Meta):
+        extra_kwargs = {name: {"required": False} for name in KEY}
+
+
 class BulkItemSerializer(NoteSerializer):
     """What to do with the note of one port: `put` it, `patch` what is there, or `delete` it."""
 
@@ -58,7 +81,7 @@ class BulkItemSerializer(NoteSerializer):
 class BulkSerializer(serializers.Serializer):
     """Up to 1,000 items, each about another port: all of them are written, or none."""
 
-    items = BulkItemSerializer(many=True)
+    items = BulkItemSerializer(many=True, max_length=MOST)
     dry_run = serializers.BooleanField(default=False)
 
 

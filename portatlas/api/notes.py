@@ -14,6 +14,7 @@ from collector.sweep import Protocol
 from notes.batch import Order, Outcome, Result, Verb, carry_out
 from notes.models import PortNote, host_name, named
 from notes.services import Key, NoteChangedError
+from portatlas.api import note_operations
 from portatlas.api.asking import Asked, Filters, InOrder
 from portatlas.api.bodies import said
 from portatlas.api.note_filters import NoteFilter
@@ -92,6 +93,11 @@ class NoteList(NoteDoor, generics.ListAPIView):
     filter_backends = [PortSearch, Filters, InOrder]
     ordering_fields = [*KEY, "title", "owner", "review_by", "updated_at"]
 
+    @property
+    def action(self) -> str:
+        return "create" if self.request.method == "POST" else "list"
+
+    @note_operations.make
     def post(self, request: Request) -> Response:
         """Make a note; 409 where there is one about this port of this host already."""
         values = self.values(said(request))
@@ -99,6 +105,7 @@ class NoteList(NoteDoor, generics.ListAPIView):
         return self.write_one(Order(Verb.CREATE, key, values))
 
 
+@note_operations.of_key
 @method_decorator([kept_private, conditional_page], name="dispatch")
 class NoteDetail(NoteDoor):
     """
@@ -109,18 +116,23 @@ class NoteDetail(NoteDoor):
     """
 
     def get(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
+        """Tell what is known of a port of this very host; `*` is the note for every host."""
         note = self.get_object()
         return Response(self.get_serializer(note).data, headers={"ETag": etag(note.version)})
 
+    @note_operations.put
     def put(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
         """Let the note say this and nothing else; a field that is left out gets its default."""
         return self.order(Verb.PUT, key_of(host_id, protocol, port))
 
+    @note_operations.patch
     def patch(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
         """Change the fields that are said; the others stay."""
         return self.order(Verb.PATCH, key_of(host_id, protocol, port))
 
+    @note_operations.delete
     def delete(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
+        """Delete the note; its history stays. 404 where there is none (any more)."""
         key = key_of(host_id, protocol, port)
         return self.write_one(Order(Verb.DELETE, key, fits=fits(request.headers)))
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from django.utils.http import parse_etags
 from rest_framework.exceptions import ParseError
 
+TAGS = r'^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'  # what either header says
+
 
 def etag(version: int) -> str:
     """

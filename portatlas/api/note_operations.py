@@ -1,0 +1,71 @@
+"""What the description of the API says of the addresses of notes."""
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+
+from collector.sweep import HOST_ID, Protocol
+from notes.models import PortNote
+from portatlas.api.note_serializers import (
+    BulkAnswerSerializer,
+    BulkSerializer,
+    NoteAtAddressSerializer,
+    NoteSerializer,
+)
+from portatlas.api.preconditions import TAGS
+
+HOST = {
+    "type": "string",
+    "pattern": rf"^({HOST_ID}|\*)$",
+    "maxLength": PortNote._meta.get_field("host_id").max_length,
+}
+PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
+KEY = [
+    OpenApiParameter("host_id", HOST, "path", description="A host, or * for every host."),
+    OpenApiParameter("protocol", str, "path", enum=[str(each) for each in Protocol]),
+    OpenApiParameter("port", PORT, "path"),
+]
+IF_MATCH, IF_NONE_MATCH = (
+    OpenApiParameter(name, {"type": "string", "pattern": TAGS}, "header", description=text)
+    for name, text in (
+        ("If-Match", "The ETag that was read: 412 where the note is another by now."),
+        ("If-None-Match", "`*` to write only where there is no note yet, else 412."),
+    )
+)
+
+SHOP = {"title": "Shop", "owner": "alice", "service_type": "web", "tags": ["web"]}
+A_NOTE = OpenApiExample("A note", SHOP, request_only=True)
+A_NEW_NOTE = OpenApiExample(
+    "A note", {"host_id": "atlas", "protocol": "tcp", "port": 8080} | SHOP, request_only=True
+)
+THREE_ITEMS = OpenApiExample(
+    "Put, patch and delete",
+    {
+        "dry_run": True,
+        "items": [
+            {"host_id": "atlas", "protocol": "tcp", "port": 8080, "title": "Shop"},
+            {"host_id": "*", "protocol": "tcp", "port": 22, "op": "patch", "owner": "ops"},
+            {"host_id": "atlas", "protocol": "udp", "port": 53, "op": "delete", "if_match": 3},
+        ],
+    },
+    request_only=True,
+)
+
+of_key = extend_schema(parameters=KEY)
+make = extend_schema(responses={201: NoteSerializer}, examples=[A_NEW_NOTE])
+put = extend_schema(
+    request=NoteAtAddressSerializer,
+    responses={200: NoteSerializer, 201: NoteSerializer, 204: None},
+    parameters=[IF_MATCH, IF_NONE_MATCH],
+    examples=[A_NOTE],
+)
+patch = extend_schema(
+    request=NoteAtAddressSerializer,
+    responses={200: NoteSerializer, 204: None},
+    parameters=[IF_MATCH],
+)
+delete = extend_schema(responses={204: None}, parameters=[IF_MATCH])
+in_bulk = extend_schema(
+    request=BulkSerializer,
+    responses=BulkAnswerSerializer,
+    parameters=[OpenApiParameter("dry_run", bool, description="Tell, and write nothing.")],
+    examples=[THREE_ITEMS],
+)
