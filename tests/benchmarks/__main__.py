@@ -10,7 +10,7 @@ import argparse
 import subprocess
 import sys
 
-QUICK = (["parse"], ["record"], ["board"], ["look"], ["idle"])
+QUICK = (["parse"], ["record"], ["board"], ["api"], ["look"], ["idle"])
 SOAKS = (["soak"], ["soak", "--kill"])
 
 
