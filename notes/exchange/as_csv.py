@@ -7,12 +7,13 @@ a cell in its own way; then the checksum doesn't fit, and whoever saved it says 
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from notes.exchange import cells, table
 from notes.exchange.entry import FIELDS
 from notes.exchange.faults import BadFileError, Fault
-from notes.exchange.node import Node
+from notes.exchange.node import MOST_NOTES, Node
 
 MARK = "# "
 OPTIONAL = {"protocol", "service_type", "risk_level"}  # an empty cell says nothing about them
@@ -46,7 +47,7 @@ def read(text: str) -> Node:
         )
         if equals
     }
-    said["notes"] = Node(first.number, list(_notes(rows)))
+    said["notes"] = Node(first.number, list(islice(_notes(rows), MOST_NOTES + 1)))
     return Node(first.number, said)
 
 

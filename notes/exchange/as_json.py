@@ -6,7 +6,7 @@ from json import JSONDecodeError, JSONDecoder
 from typing import Any, NoReturn
 
 from notes.exchange.faults import BadFileError
-from notes.exchange.node import DEEPEST, Node, Number
+from notes.exchange.node import DEEPEST, MOST_NODES, Node, Number
 
 SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -37,6 +37,7 @@ class _Reader:
 
     def __init__(self, text: str):
         self.text, self.at, self.line = text, 0, 1
+        self.left = MOST_NODES
         decoder = JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_constant)
         self.decode = decoder.raw_decode
 
@@ -59,6 +60,9 @@ class _Reader:
     def value(self, depth: int) -> Node:
         start = self.skip()
         line = self.line
+        self.left -= 1
+        if self.left < 0:
+            raise BadFileError.at(line, f"It has more than {MOST_NODES} values. Divide it.")
         if start in {"{", "["} and depth == DEEPEST:
             raise BadFileError.at(line, f"This is nested deeper than {DEEPEST} levels.")
         if start == "{":

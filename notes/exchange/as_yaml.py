@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from notes.exchange.faults import BadFileError
-from notes.exchange.node import DEEPEST, Node, Plain
+from notes.exchange.node import DEEPEST, MOST_NODES, Node, Plain
 
 DEEPEST_FOREIGN = 40
 MOST_MERGED = 100_000  # names that come into mappings by `<<`
@@ -70,6 +70,7 @@ class _Reader:
         self.root: Node | None = None
         self.levels: list[_Level] = []
         self.anchors: dict[str, Node] = {}
+        self.left = MOST_NODES
         self.left_to_merge = MOST_MERGED
 
     def take(self, event: Any) -> None:
@@ -78,8 +79,11 @@ class _Reader:
             raise BadFileError.at(line, "A second document begins here: one is read.")
         if not isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
             return
+        self.left -= 1
+        if self.left < 0:
+            raise BadFileError.at(line, f"It has more than {MOST_NODES} values. Divide it.")
         if isinstance(event, yaml.AliasEvent):
-            self._add(self._alias(event.anchor, line))
+            self._add(self._alias(str(event.anchor), line))
             return
         if isinstance(event, yaml.CollectionEndEvent):
             self._close()
@@ -158,7 +162,7 @@ def _mappings(node: Node) -> Iterator[dict[str, Node]]:
         yield each.value
 
 
-class Row(list):
+class Row(list[str]):
     """A list that is written on one line."""
 
 

@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 from notes.exchange import entry
 from notes.exchange.entry import Entry
 from notes.exchange.faults import MOST, BadFileError, EditedError, Fault
-from notes.exchange.node import Node
+from notes.exchange.node import MOST_NOTES, Node
 from notes.models import named
 
 FORMAT = "portatlas-notes"
 VERSION = 1
-MOST_NOTES = 20_000
 MEMBERS = ("format", "version", "count", "checksum", "remarks", "notes")
 
 
@@ -111,7 +110,7 @@ def _entries(node: Node | None, faults: list[Fault]) -> list[Entry]:
         faults.append(Fault(node.line if node else 1, "notes: a list of notes was expected."))
         return []
     if len(node.value) > MOST_NOTES:
-        text = f"It has {len(node.value)} notes; {MOST_NOTES} are taken at once. Divide it."
+        text = f"It has more than {MOST_NOTES} notes. Divide it."
         raise BadFileError.at(node.line, text)
     entries: list[Entry] = []
     lines: dict[Any, int] = {}

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 DEEPEST = 8  # levels of ours are four
+MOST_NODES = 1_000_000  # of a file; the largest of ours have less
+MOST_NOTES = 20_000  # of a file
 
 
 class Plain(str):

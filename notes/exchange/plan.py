@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 Key = tuple[str, str, int]  # host, protocol, port
 Said = Mapping[str, Any]
 
-EVERY_HOST = "*"
+EVERY_HOST = "*"  # as notes.models has it, which this does without
 
 
 class Difference(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from notes.exchange.faults import BadFileError
 
-ENVIRONMENT = re.compile(r"\{\$([A-Za-z_][A-Za-z0-9_]*)(?::([^}\n]*))?\}")
+ENVIRONMENT = re.compile(r"\{\$([A-Za-z_][A-Za-z0-9_]{0,99})(?::([^{}\n]*))?\}")
 TOKEN = re.compile(
     r"""
     (?P<blank>[ \t\r\f\v]+ | \\\r?\n | (?<!\S)\#[^\n]*)  # a comment begins where a word would
@@ -20,6 +20,7 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 DEEPEST = 40
+MOST_WORDS = 200_000
 
 
 class Statement(NamedTuple):
@@ -67,13 +68,17 @@ def parse(text: str) -> list[Statement]:
 class _Blocks:
     """Puts words together to statements, and statements to blocks, without recursion."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.levels: list[list[Statement]] = [[]]
         self.words: list[Token] = []
         self.last = 1
+        self.left = MOST_WORDS
 
     def take(self, token: Token) -> None:
         self.last = token.line
+        self.left -= 1
+        if self.left < 0:
+            raise BadFileError.at(token.line, f"It has more than {MOST_WORDS} words.")
         if not token.is_mark:
             self.words.append(token)
         elif token.text == "{":

@@ -5,10 +5,10 @@ from typing import Any
 
 from notes import tags
 from notes.exchange import entry
-from notes.exchange.document import MOST_NOTES, Document
+from notes.exchange.document import Document
 from notes.exchange.entry import Entry
 from notes.exchange.faults import BadFileError, Fault
-from notes.exchange.node import Node
+from notes.exchange.node import MOST_NOTES, Node
 from notes.models import named
 from notes.services import Key
 
