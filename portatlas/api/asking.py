@@ -181,9 +181,9 @@ class Asked:
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
-        if not request.query_params:
+        if not request.query_params or request.method not in self.allowed_methods:
             return
-        is_list = getattr(self, "action", "") == "list"
+        is_list = getattr(self, "action", "list") == "list" and self.filterset_class
         of_filters = self.filterset_class.base_filters if is_list else {}
         texts = [name for name, each in of_filters.items() if isinstance(each, Texts)]
         words = [name for name, each in of_filters.items() if isinstance(each, OneOf)]

@@ -1,5 +1,6 @@
 """Notes as JSON: what is told of one, and what one may say."""
 
+from django.db import models
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -22,6 +23,24 @@ class TagsField(serializers.JSONField):
     """A list of tags, each once."""
 
 
+class Text(serializers.CharField):
+    """A text; a number is none, though REST framework would write it out."""
+
+    def to_internal_value(self, data):
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Whole(serializers.IntegerField):
+    """A whole number; a text that looks like one is none."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class NoteSerializer(serializers.ModelSerializer):
     """
     A note. What the form refuses is refused here; so is a name that is none of a field's.
@@ -32,6 +51,12 @@ class NoteSerializer(serializers.ModelSerializer):
     """
 
     tags = TagsField(validators=[tags.validate], required=False)
+
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
+        models.CharField: Text,
+        models.TextField: Text,
+        models.PositiveIntegerField: Whole,
+    }
 
     class Meta:
         model = PortNote
@@ -67,7 +92,7 @@ class BulkItemSerializer(NoteSerializer):
     """What to do with the note of one port: `put` it, `patch` what is there, or `delete` it."""
 
     op = serializers.ChoiceField(choices=[Verb.PUT, Verb.PATCH, Verb.DELETE], default=Verb.PUT)
-    if_match = serializers.IntegerField(
+    if_match = Whole(
         required=False,
         min_value=0,
         max_value=2**31 - 1,

@@ -15,6 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 
+from collector.sweep import Protocol
 from portatlas.api.problem_types import BY_NAME, KINDS, Kind
 from portatlas.api.renderers import PROBLEM
 
@@ -127,6 +128,14 @@ class FilterScheme(DjangoFilterExtension):
         return super()._get_schema_from_model_field(auto_schema, filter_field, model)
 
 
+# What stands in addresses, where a route says no more than a pattern; and an example of each.
+KEY = {
+    "host_id": {"example": "atlas"},
+    "protocol": {"schema": {"type": "string", "enum": list(Protocol)}, "example": "tcp"},
+    "port": {"schema": {"type": "integer", "minimum": 1, "maximum": 65535}, "example": 443},
+}
+
+
 @cache
 def described() -> dict[str, Any]:
     """Return the description, which is the same as long as a process lives."""
@@ -150,6 +159,16 @@ def with_words(result: dict[str, Any], **kwargs) -> dict[str, Any]:
     result["tags"] = [
         {"name": tag, "description": text} for tag, text in TAGS.items() if tag in used
     ]
+    return result
+
+
+def with_keys(result: dict[str, Any], **kwargs) -> dict[str, Any]:
+    """Say what a host, a protocol and a port are that stand in an address (a hook as well)."""
+    for operations in result["paths"].values():
+        for method in METHODS & operations.keys():
+            for parameter in operations[method].get("parameters", ()):
+                if parameter["in"] == "path":
+                    parameter.update(KEY.get(parameter["name"], {}))
     return result
 
 

@@ -1,0 +1,30 @@
+"""
+Ask the API whatever its description allows, and what it forbids: many more requests than the test.
+
+    python3 -m tests.benchmarks.fuzz [examples]
+
+`examples` is how many requests of either kind each operation gets beside those that schemathesis
+makes of every bound of every parameter. Prints the failures, and how many answers of each status
+were as the description tells.
+"""
+
+import os
+import sys
+
+import pytest
+
+TEST = "tests/portatlas/test_schema_fuzz.py"
+
+
+def main() -> int:
+    os.environ["PORTATLAS_FUZZ"] = sys.argv[1] if len(sys.argv) > 1 else "50"
+    failed = pytest.main([TEST, "-q", "--no-header", "--show-capture=no"])
+    from tests.portatlas.test_schema_fuzz import ASKED  # noqa: PLC0415  # reads the environment
+
+    statuses = ", ".join(f"{count} x {status}" for status, count in sorted(ASKED.items()))
+    print(f"{ASKED.total()} requests were answered as described: {statuses}")  # noqa: T201  # its use
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
