@@ -173,7 +173,7 @@ class Asked:
     """
     What a view lets one ask; anything else is refused before it is looked for.
 
-    A view says which `parameters` it has; a list has its filters as well.
+    A view says which `parameters` it has, beside its filters, which choose among many.
     """
 
     parameters: tuple[str, ...] = ()

@@ -126,10 +126,13 @@ def _iso(text: str | None) -> str | None:
     """
     Write a time of UTC as iso() does; a database has told it as a text of its own.
 
-    >>> _iso("2026-01-01 12:00:00.250000"), _iso("2026-01-01 12:00:00+00"), _iso(None)
-    ('2026-01-01T12:00:00.250000Z', '2026-01-01T12:00:00Z', None)
+    >>> _iso("2026-01-01 12:00:00.250000"), _iso("2026-01-01 12:00:00.25+00"), _iso(None)
+    ('2026-01-01T12:00:00.250000Z', '2026-01-01T12:00:00.250000Z', None)
     """
-    return text and text.replace(" ", "T").removesuffix("+00") + "Z"
+    if text is None:
+        return None
+    text = text.replace(" ", "T").removesuffix("+00")
+    return f"{text:0<26}Z" if "." in text else f"{text}Z"
 
 
 def columns(ports: PortQuerySet) -> PortQuerySet:

@@ -49,11 +49,12 @@ PAGES = [
     ("/admin/collector/coverage/{coverage}/change/", 5),
     ("/admin/collector/hostevent/", 7),
     ("/admin/collector/hostevent/{host_event}/change/", 5),
+    # Session, user, what names the state of the data 2, count, rows.
+    ("/api/v1/ports/", 6),
+    ("/api/v1/ports/atlas/tcp/1000/", 5),
     # Session, user, count, rows.
-    ("/api/v1/ports/", 4),
-    ("/api/v1/ports/{port}/", 3),
     ("/api/v1/notes/", 4),
-    ("/api/v1/notes/{note}/", 3),
+    ("/api/v1/notes/atlas/tcp/1000/", 3),
 ]
 
 
