@@ -35,7 +35,7 @@ INSTALLED_APPS = [
     "portatlas.apps.AtlasConfig",
     "collector",
     "notes",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # urls.py finds the pages: tasks need none
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -45,7 +45,6 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_celery_beat",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "knox",

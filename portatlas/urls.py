@@ -5,6 +5,8 @@ from django.urls import include, path
 from portatlas import health
 from portatlas.admin import front
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", include("portatlas.board.urls")),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),

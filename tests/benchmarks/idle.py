@@ -26,7 +26,7 @@ MOST_MEMORY, MOST_CPU = 220, 3.0  # MB of PSS, CPU seconds per hour
 PAGES = ("", "admin/", "admin/portatlas/port/", "admin/notes/portnote/add/", "api/v1/ports/")
 SWITCH_OFF = """
 from django_celery_beat.models import PeriodicTask
-PeriodicTask.objects.update(enabled=False)
+PeriodicTask.objects.filter(task="collector.tasks.collect").update(enabled=False)
 """
 
 
