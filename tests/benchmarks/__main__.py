@@ -10,7 +10,16 @@ import argparse
 import subprocess
 import sys
 
-QUICK = (["parse"], ["record"], ["board"], ["api"], ["look"], ["idle"])
+QUICK = (
+    ["parse"],
+    ["record"],
+    ["board"],
+    ["api"],
+    ["storm"],
+    ["webhooks"],
+    ["look"],
+    ["idle"],
+)
 SOAKS = (["soak"], ["soak", "--kill"])
 
 
