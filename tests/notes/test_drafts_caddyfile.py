@@ -96,3 +96,9 @@ def test_the_api_of_caddy_is_a_port_too(admin, expected):
 )
 def test_what_is_no_caddyfile_is_refused(text, why):
     assert refused(Kind.CADDY, text) == [why]
+
+
+def test_more_words_than_a_caddyfile_may_have_are_refused(monkeypatch):
+    monkeypatch.setattr("notes.exchange.drafts.caddy_syntax.MOST_WORDS", 3)
+
+    assert refused(Kind.CADDY, "a.org {\nb\n}\n") == ["line 2: It has more than 3 words."]

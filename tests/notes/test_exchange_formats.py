@@ -433,3 +433,22 @@ def refuses(data, form):
     """Take a file, or refuse it as the doors expect."""
     with contextlib.suppress(BadFileError):
         formats.load(formats.decode(data), form)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [(Format.YAML, f"{BY_HAND}- 1\n- 2\n"), (Format.JSON, '{"notes": [\n1, 2, 3, 4]}')],
+)
+def test_more_values_than_a_file_may_have_are_refused(form, text, monkeypatch):
+    monkeypatch.setattr(f"notes.exchange.as_{form}.MOST_NODES", 4)
+
+    assert faults(text, form)[0].endswith("It has more than 4 values. Divide it.")
+
+
+@pytest.mark.parametrize("form", [Format.YAML, Format.CSV])
+def test_more_notes_than_a_file_may_have_are_refused(form, monkeypatch):
+    text = formats.dump(Document((shop(), shop(), shop())), form).decode()
+    for module in ("document", "as_csv"):
+        monkeypatch.setattr(f"notes.exchange.{module}.MOST_NOTES", 2)
+
+    assert faults(text, form)[0].endswith("It has more than 2 notes. Divide it.")
