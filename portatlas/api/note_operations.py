@@ -1,5 +1,7 @@
 """What the description of the API says of the addresses of notes."""
 
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
 from collector.sweep import HOST_ID, Protocol
@@ -10,7 +12,6 @@ from portatlas.api.note_serializers import (
     NoteAtAddressSerializer,
     NoteSerializer,
 )
-from portatlas.api.preconditions import TAGS
 
 HOST = {
     "type": "string",
@@ -24,10 +25,16 @@ KEY = [
     OpenApiParameter("port", PORT, "path"),
 ]
 IF_MATCH, IF_NONE_MATCH = (
-    OpenApiParameter(name, {"type": "string", "pattern": TAGS}, "header", description=text)
-    for name, text in (
-        ("If-Match", "The ETag that was read: 412 where the note is another by now."),
-        ("If-None-Match", "`*` to write only where there is no note yet, else 412."),
+    OpenApiParameter(
+        name,
+        str,
+        "header",
+        description=text,
+        examples=[OpenApiExample(name, example)],
+    )
+    for name, example, text in (
+        ("If-Match", '"7"', "The ETag that was read: 412 where the note is another by now."),
+        ("If-None-Match", "*", "`*` to write only where there is no note yet, else 412."),
     )
 )
 
@@ -69,3 +76,26 @@ in_bulk = extend_schema(
     parameters=[OpenApiParameter("dry_run", bool, description="Tell, and write nothing.")],
     examples=[THREE_ITEMS],
 )
+
+
+class WithBody(AutoSchema):
+    """Who writes sends a body, even where none of its fields has to be said."""
+
+    def _get_request_body(self, direction="request"):
+        body = super()._get_request_body(direction)
+        return body and body | {"required": True}
+
+
+class OfNotes(OpenApiSerializerExtension):
+    """What a note says has names; others are refused, so that none is lost that is misspelt."""
+
+    target_class = NoteSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema, direction):
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001  # the way of extensions
+        return schema | ({"additionalProperties": False} if direction == "request" else {})
+
+
+class OfMany(OfNotes):
+    target_class = BulkSerializer

@@ -11,6 +11,24 @@ from notes.models import PortNote
 from portatlas.models import KEY
 
 
+class Text(serializers.CharField):
+    """A text; a number is none, though REST framework would make one of it."""
+
+    def to_internal_value(self, data):
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Whole(serializers.IntegerField):
+    """A whole number; a text is none."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 @extend_schema_field(
     {
         "type": "array",
@@ -23,24 +41,6 @@ class TagsField(serializers.JSONField):
     """A list of tags, each once."""
 
 
-class Text(serializers.CharField):
-    """A text; a number is none, though REST framework would write it out."""
-
-    def to_internal_value(self, data):
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class Whole(serializers.IntegerField):
-    """A whole number; a text that looks like one is none."""
-
-    def to_internal_value(self, data):
-        if isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
 class NoteSerializer(serializers.ModelSerializer):
     """
     A note. What the form refuses is refused here; so is a name that is none of a field's.
@@ -50,13 +50,13 @@ class NoteSerializer(serializers.ModelSerializer):
     where the note is written.
     """
 
-    tags = TagsField(validators=[tags.validate], required=False)
-
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
         models.CharField: Text,
         models.TextField: Text,
         models.PositiveIntegerField: Whole,
     }
+
+    tags = TagsField(validators=[tags.validate], required=False)
 
     class Meta:
         model = PortNote

@@ -21,7 +21,7 @@ from portatlas.api.note_filters import NoteFilter
 from portatlas.api.note_serializers import NoteSerializer, differing
 from portatlas.api.ports import PortSearch
 from portatlas.api.preconditions import etag, fits
-from portatlas.api.problems import Problem
+from portatlas.api.problems import Problem, of_validation
 from portatlas.models import KEY, Memory
 from portatlas.tokens.models import Token
 from portatlas.tokens.scopes import Scope
@@ -36,6 +36,7 @@ class NoteDoor(Asked, generics.GenericAPIView):
     """What the addresses of notes share: who may, in whose name it is written, how it is told."""
 
     queryset = Memory.objects.all()
+    schema = note_operations.WithBody()
     serializer_class = NoteSerializer
     reads = ["notes.view_portnote"]
     writes_as = Scope.WRITE_NOTES
@@ -147,7 +148,7 @@ class NoteDetail(NoteDoor):
         data = dict(zip(KEY, key, strict=True)) | said(self.request)
         values = self.values(data, partial=verb == Verb.PATCH)
         if errors := differing(values, key):
-            raise exceptions.ValidationError(errors)
+            raise Problem("conflict", **of_validation(errors))  # RFC 9110, 9.3.4
         values = {name: value for name, value in values.items() if name not in KEY}
         return self.write_one(Order(verb, key, values, fits(self.request.headers)))
 

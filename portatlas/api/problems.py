@@ -57,7 +57,7 @@ def of_validation(detail: Any, *, at: str = "", in_address: bool = False) -> dic
     errors = list(_errors(detail, at, in_address=in_address))
     if len(errors) == 1:
         [error] = errors
-        name = error.get("parameter") or error["pointer"].removeprefix("#/").removeprefix("#")
+        name = error.get("parameter", error.get("pointer", "")).removeprefix("#").removeprefix("/")
         text = f"{name}: {error['detail']}" if name else error["detail"]
     else:
         text = f"{len(errors)} things are wrong; see errors."
