@@ -63,6 +63,14 @@ def test_an_unknown_page_elsewhere_is_no_problem_of_the_api(client):
     assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
+@pytest.mark.parametrize("query", ["=x", "=", "=x&=y"])
+def test_a_parameter_without_a_name_is_none(query, admin_client):
+    answer = admin_client.get(f"/api/v1/summary/?{query}")
+
+    assert told(answer) == (400, "invalid")
+    assert [error["parameter"] for error in answer.json()["errors"]] == [""]
+
+
 def test_whoever_is_not_known_is_told_how_to_say_who_he_is(client, db):
     answer = client.get(NOTES)
 
