@@ -9,6 +9,8 @@ from notes.models import PortNote
 
 # What tests start looks for iptables and the like, which a user's PATH may leave out.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
+# How wide the terminal of the tests is changes nothing of what they see printed.
+os.environ.pop("COLUMNS", None)
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -100,7 +100,7 @@ def test_who_changes_notes(group, may, member, write_note):
 
     page = client.get(f"/admin/notes/portnote/{note.pk}/change/")
     by_api = client.patch(
-        f"/api/v1/notes/{note.pk}/", {"title": "Shop"}, content_type="application/json"
+        "/api/v1/notes/atlas/tcp/80/", {"title": "Shop"}, content_type="application/json"
     )
 
     assert ('name="_save"' in page.text) == may
@@ -131,7 +131,7 @@ def test_administrators_alone_delete_notes(group, may, member, write_note):
     client, first, second = member(group), write_note(80), write_note(81)
 
     in_admin = client.post(f"/admin/notes/portnote/{first.pk}/delete/", {"post": "yes"})
-    by_api = client.delete(f"/api/v1/notes/{second.pk}/")
+    by_api = client.delete(f"/api/v1/notes/atlas/tcp/{second.port}/")
 
     assert (in_admin.status_code, by_api.status_code) == ((302, 204) if may else (403, 403))
     assert PortNote.objects.count() == (0 if may else 2)

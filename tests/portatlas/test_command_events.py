@@ -195,6 +195,11 @@ def test_what_is_remembered_of_a_tail_does_not_grow(open_port, happen):
     assert (len(tail.given), len(tail.floors)) == (OVERLAP, OVERLAP + 1)
 
 
+def heed_interrupts():
+    """What a shell starts in the background would hand on that Ctrl-C means nothing."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Following:
     """A running `events --follow` on a database of its own."""
 
@@ -208,6 +213,7 @@ class Following:
             stderr=subprocess.PIPE,
             text=True,
             env=self.env,
+            preexec_fn=heed_interrupts,  # noqa: PLW1509  # no threads here
         )
 
     def manage(self, *arguments, text=""):
