@@ -1,8 +1,8 @@
 """
 The API as OpenAPI tells it: what drf-spectacular can't see by looking at the views.
 
-Views say what is theirs by `extend_schema`; here is what they share: how one shows who one is,
-and the problems that each may answer with.
+Views say what is theirs by `extend_schema`; here is what they share, and in `schema_problems` the
+problems that each may answer with.
 """
 
 from functools import cache
@@ -16,15 +16,9 @@ from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 
 from collector.sweep import Protocol
-from portatlas.api.problem_types import BY_NAME, KINDS, Kind
-from portatlas.api.renderers import PROBLEM
 
 OURS = "/api/v1/"
 METHODS = {"get", "put", "post", "delete", "patch"}
-EVERYWHERE = {"invalid", "unauthenticated", "forbidden", "not-acceptable", "throttled", "busy"}
-WITH_BODY = {"conflict", "length-required", "too-large", "unsupported-media-type"}
-ON_A_VERSION = {"conflict", "changed"}
-
 DESCRIPTION = """
 What listens on which port, what people know of it, and what is unhealthy.
 
@@ -43,32 +37,6 @@ TAGS = {
     "summary": "How things stand, in numbers.",
     "discovery": "Ports and hosts for programs that look for targets.",
     "schema": "What you are reading.",
-}
-
-PROBLEM_SCHEMA = {
-    "type": "object",
-    "description": "What went wrong (RFC 9457). `type` leads to a text that explains it.",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string"},
-        "instance": {"type": "string", "format": "uri-reference"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["detail"],
-                "properties": {
-                    "detail": {"type": "string"},
-                    "pointer": {"type": "string", "description": "A JSON pointer into the body."},
-                    "parameter": {"type": "string", "description": "A parameter of the address."},
-                },
-            },
-        },
-    },
-    "additionalProperties": True,
 }
 
 
@@ -170,60 +138,3 @@ def with_keys(result: dict[str, Any], **kwargs) -> dict[str, Any]:
                 if parameter["in"] == "path":
                     parameter.update(KEY.get(parameter["name"], {}))
     return result
-
-
-def with_problems(result: dict[str, Any], **kwargs) -> dict[str, Any]:
-    """Add to every operation the problems it may answer with (a postprocessing hook)."""
-    components = result.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
-    components["responses"] = {name_of(kind): response(kind) for kind in KINDS}
-    for path, operations in result["paths"].items():
-        for method in METHODS & operations.keys():
-            responses = operations[method]["responses"]
-            for kind in problems_of(path, method, operations[method]):
-                responses.setdefault(
-                    str(kind.status), {"$ref": f"#/components/responses/{name_of(kind)}"}
-                )
-    return result
-
-
-def problems_of(path: str, method: str, operation: dict[str, Any]) -> list[Kind]:
-    """Return the problems that an operation may answer with, one for each status."""
-    names = set(EVERYWHERE)
-    names |= {"not-found"} if "{" in path or _asks_for_host(operation) else set()
-    names |= WITH_BODY if "requestBody" in operation else set()
-    names |= ON_A_VERSION if method != "get" else set()
-    names |= {"refused"} if path.endswith("/bulk/") else set()
-    return sorted((BY_NAME[name] for name in names), key=lambda kind: kind.status)
-
-
-def _asks_for_host(operation: dict[str, Any]) -> bool:
-    return any(each["name"] == "host" for each in operation.get("parameters", ()))
-
-
-def name_of(kind: Kind) -> str:
-    """
-    Return the name of a component for a problem.
-
-    >>> name_of(BY_NAME["not-found"])
-    'NotFound'
-    """
-    return "".join(map(str.capitalize, kind.name.split("-")))
-
-
-def response(kind: Kind) -> dict[str, Any]:
-    """Describe an answer that tells of a problem."""
-    example = {"type": kind.address, "title": kind.title, "status": kind.status}
-    found = {
-        "description": f"{kind.title}. {kind.meaning}",
-        "content": {
-            PROBLEM: {
-                "schema": {"$ref": "#/components/schemas/Problem"},
-                "example": example | {"detail": kind.meaning, "instance": f"{OURS}ports/"},
-            }
-        },
-    }
-    if kind.name in {"throttled", "busy"}:
-        header = {"schema": {"type": "integer", "minimum": 0}, "description": "Seconds to wait."}
-        found["headers"] = {"Retry-After": header}
-    return found

@@ -11,8 +11,9 @@ from collections import Counter
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from schemathesis.openapi import from_dict
@@ -47,6 +48,16 @@ usual = settings(
 @pytest.fixture(autouse=True)
 def _no_throttle(settings):
     settings.PORTATLAS_API_RATE = settings.PORTATLAS_API_ANONYMOUS_RATE = "9999999/sec"
+
+
+@pytest.fixture(autouse=True)
+def _one_connection():
+    """Keep the transaction of the test, as Django's own test client does."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture

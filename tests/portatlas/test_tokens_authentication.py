@@ -133,10 +133,10 @@ def test_nonsense_costs_no_query(ask, django_assert_num_queries, db):
 @pytest.mark.parametrize(("seconds", "queries"), [(0, 3), (59, 3), (60, 4)])
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_token_costs_one_query_and_once_a_minute_a_second(
-    seconds, queries, count, make, ask, open_port, django_assert_num_queries
+    seconds, queries, count, make, ask, write_note, django_assert_num_queries
 ):
     for port in range(1, count + 1):
-        open_port(port)
+        write_note(port)
     header = f"Bearer {make()}"
     ask(header)
 
@@ -144,7 +144,7 @@ def test_a_token_costs_one_query_and_once_a_minute_a_second(
         time_machine.travel(NOON + timedelta(seconds=seconds), tick=False),
         django_assert_num_queries(queries),  # token with its user, count, rows; its last use
     ):
-        answer = ask(header)
+        answer = ask(header, "/api/v1/notes/")
 
     assert answer.json()["count"] == count
     assert Token.objects.get().last_used_at == NOON + timedelta(seconds=seconds // 60 * 60)
