@@ -31,7 +31,7 @@ def read(secret: str, of: str | None = None) -> Token:
     """
     now = timezone.now()
     found = is_shaped(secret) and (
-        Token.objects.select_related("user").filter(digest=hash_token(secret)).first()
+        Token.objects.select_related("user").filter(digest=hash_token(secret)).order_by().first()
     )
     if not found or not found.is_live(now) or not found.user.is_active:
         raise AuthenticationFailed(REFUSED)
