@@ -10,6 +10,6 @@ CHECKOUT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 def version() -> str:
     """Return the version of the checkout, else of the package that is installed."""
     try:
-        return tomllib.loads(CHECKOUT.read_text(encoding="utf-8"))["project"]["version"]
+        return str(tomllib.loads(CHECKOUT.read_text(encoding="utf-8"))["project"]["version"])
     except FileNotFoundError:
         return metadata.version("portatlas")
