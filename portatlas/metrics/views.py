@@ -1,11 +1,9 @@
 """`/metrics`: what Prometheus scrapes."""
 
 import platform
-import tomllib
 from functools import cache
 
 import django
-from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
 from django.utils import timezone
@@ -18,6 +16,7 @@ from rest_framework.views import APIView
 from portatlas.discovery.formats import AnyFormat
 from portatlas.metrics.families import families
 from portatlas.metrics.reading import read
+from portatlas.version import version
 
 OPENMETRICS = "application/openmetrics-text"
 
@@ -36,9 +35,8 @@ registry.register(Atlas())
 @cache
 def build() -> dict[str, str]:
     """Return which version this is, and on what it runs."""
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
     return {
-        "version": project["project"]["version"],
+        "version": version(),
         "python": platform.python_version(),
         "django": django.get_version(),
         "database": connection.vendor,
