@@ -13,6 +13,7 @@ from django_celery_beat.models import (
 )
 
 from collector.models import Coverage, HostEvent, PortEvent, PortRuntime
+from portatlas.notifications.models import Channel, Delivery, Rule
 from portatlas.tokens import services as tokens
 
 LONG = "a-name-without-a-place-to-break-" * 8
@@ -116,6 +117,16 @@ class Fleet:
         CrontabSchedule.objects.create()
         SolarSchedule.objects.create(event="sunrise", latitude=52, longitude=13)
         tokens.make(User.objects.first(), name="Grafana", scopes=["read"], at=self.now)
+        Channel.objects.create(name="On call", kind="email", address="ops@example.org")
+        Rule.objects.create(name="Ghosts", kind="ghost")
+        Delivery.objects.create(
+            rule_name="Ghosts",
+            channel_name="On call",
+            subject="80/tcp is missing",
+            body="80/tcp on atlas",
+            created_at=self.now,
+            ready_at=self.now,
+        )
 
     def every_state(self, number):
         self.port(number, owner_state="unknown", process_name="")  # suspicious

@@ -7,6 +7,7 @@ from django.urls import reverse
 from notes.models import PortNote
 from tests.browser.checks import axe_in_schemes
 
+admin.autodiscover()
 TABLES = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
