@@ -8,7 +8,6 @@ node.
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -17,8 +16,7 @@ from notes.exchange.faults import BadFileError
 from notes.exchange.node import DEEPEST, MOST_NODES, Node, Plain
 
 DEEPEST_FOREIGN = 40
-MOST_MERGED = 100_000  # names that come into mappings by `<<`
-NULL = {"", "~", "null", "Null", "NULL"}
+MOST_MERGED = 100_000  # mappings that come into others by `<<`, and their names
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 FOLDED = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
@@ -57,7 +55,7 @@ class _Level:
     def __init__(self, line: int, anchor: str | None, *, is_mapping: bool):
         self.line, self.anchor = line, anchor
         self.values: Any = {} if is_mapping else []
-        self.merged: list[dict[str, Node]] = []
+        self.merged: dict[str, Node] = {}
         self.name: Node | None = None  # that waits for its value
 
 
@@ -120,12 +118,7 @@ class _Reader:
 
     def _close(self) -> None:
         level = self.levels.pop()
-        values = level.values
-        for merged in level.merged:
-            self.left_to_merge -= len(merged)
-            if self.left_to_merge < 0:
-                raise BadFileError.at(level.line, "Too much is merged here.")
-            values = merged | values
+        values = level.merged | level.values if level.merged else level.values
         self._add(self._anchored(level.anchor, Node(level.line, values)))
 
     def _add(self, node: Node) -> None:
@@ -140,9 +133,20 @@ class _Reader:
         else:
             name, level.name = level.name, None
             if self.foreign and name.value == "<<":
-                level.merged += _mappings(node)
+                self._merge(level, node)
             else:
                 level.values[name.value] = node
+
+    def _merge(self, level: _Level, node: Node) -> None:
+        """Take over what other mappings say, the first of them first; each costs, the empty too."""
+        for each in node.value if isinstance(node.value, list) else [node]:
+            if not isinstance(each.value, dict):
+                raise BadFileError.at(node.line, "Only a mapping can be merged.")
+            self.left_to_merge -= len(each.value) + 1
+            if self.left_to_merge < 0:
+                raise BadFileError.at(node.line, "Too much is merged here.")
+            for name, value in each.value.items():
+                level.merged.setdefault(name, value)
 
     def _name(self, level: _Level, node: Node) -> None:
         if not isinstance(node.value, str):
@@ -153,13 +157,6 @@ class _Reader:
                 node.line, f"{node.value[:50]!r} is said twice, on line {first} and here."
             )
         level.name = node
-
-
-def _mappings(node: Node) -> Iterator[dict[str, Node]]:
-    for each in node.value if isinstance(node.value, list) else [node]:
-        if not isinstance(each.value, dict):
-            raise BadFileError.at(node.line, "Only a mapping can be merged.")
-        yield each.value
 
 
 class Row(list[str]):

@@ -112,12 +112,34 @@ def test_a_bomb_of_aliases_costs_no_more_than_its_text():
     assert read(Kind.COMPOSE, text).entries == ()
 
 
-def test_what_is_merged_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr("notes.exchange.as_yaml.MOST_MERGED", 3)
+@pytest.mark.parametrize(
+    ("most", "text"),
+    [
+        (6, "x: &x {a: 1, b: 2}\nservices:\n  s: {<<: *x}\n  t: {<<: [*x]}\n"),
+        (4, "x: &x [{}, {}]\nservices:\n  s: {<<: *x}\n  t: {<<: *x}\n"),
+    ],
+)
+def test_what_is_merged_costs_its_names_and_one_even_if_it_is_empty(most, text, monkeypatch):
+    """Else a list of empty mappings, merged again and again, takes the square of its length."""
+    monkeypatch.setattr("notes.exchange.as_yaml.MOST_MERGED", most)
+    assert read(Kind.COMPOSE, text).entries == ()
 
-    text = "x: &x {a: 1, b: 2}\nservices:\n  s: {<<: *x}\n  t: {<<: [*x]}\n"
-
+    monkeypatch.setattr("notes.exchange.as_yaml.MOST_MERGED", most - 1)
     assert refused(Kind.COMPOSE, text) == ["line 4: Too much is merged here."]
+
+
+def test_of_what_is_merged_the_first_is_heard_and_what_is_written_out_before_it():
+    text = (
+        "x: &x {image: redis, ports: ['6379:6379']}\n"
+        "y: &y {image: nginx, ports: ['80:80']}\n"
+        "services:\n"
+        "  s: {<<: [*x, *y]}\n"
+        "  t: {<<: *x, ports: ['81:6379']}\n"
+    )
+
+    found = read(Kind.COMPOSE, text)
+
+    assert [row[1:3] for row in said(found)] == [("tcp", 81), ("tcp", 6379)]
 
 
 def test_more_ports_than_a_file_may_have_are_refused(monkeypatch):
