@@ -102,3 +102,12 @@ def test_more_words_than_a_caddyfile_may_have_are_refused(monkeypatch):
     monkeypatch.setattr("notes.exchange.drafts.caddy_syntax.MOST_WORDS", 3)
 
     assert refused(Kind.CADDY, "a.org {\nb\n}\n") == ["line 2: It has more than 3 words."]
+
+
+def test_of_a_wide_range_the_first_ports_are_read_and_the_rest_is_remarked():
+    found = read(Kind.CADDY, ":81 {\nreverse_proxy localhost:3000-3299\n}\n")
+
+    assert [row[2] for row in said(found) if row[2] >= 3000] == [*range(3000, 3200)]
+    assert found.remarks == (
+        "line 2: :81: localhost:3000-3299 are 300 ports, of which the first 200 are read.",
+    )

@@ -208,6 +208,9 @@ def _upstream(notes: Draft, line: int, host: str, site: str, upstream: str) -> N
         except ValueError as exc:
             notes.remark(line, f"{site}: {clean(upstream, 60)}: {exc}.")
             return
+        if len(ports) > WIDEST:
+            what = f"{clean(upstream, 60)} are {len(ports)} ports"
+            notes.remark(line, f"{site}: {what}, of which the first {WIDEST} are read.")
         for port in ports[:WIDEST]:
             about = f"Caddy passes {site} on to it."
             notes.add(line, (host, "tcp", port), title=site, description=about)
