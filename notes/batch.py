@@ -14,6 +14,7 @@ from notes.services import INHERITED, Key, NoteChangedError, erase, next_version
 
 MOST = 1000  # notes at once
 ATTEMPTS = 5
+OVERTAKEN = "Others keep writing the same notes at the same moments."
 
 
 class Verb(StrEnum):
@@ -95,7 +96,7 @@ def carry_out(
             return _carry_out(orders, by=by, at=at, why=why)
         except IntegrityError as exc:  # somebody made one of the new notes at the same moment
             taken = exc
-    raise NoteChangedError("Others keep writing the same notes at the same moments.") from taken
+    raise NoteChangedError(OVERTAKEN) from taken
 
 
 @transaction.atomic

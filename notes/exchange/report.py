@@ -8,6 +8,7 @@ from notes.models import named
 
 LONGEST = 200  # characters of a value
 MOST_NEW = 20  # new notes that are named
+AGAIN = "Nothing was written: try again."
 
 
 def value(value: Any) -> str:

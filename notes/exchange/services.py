@@ -6,13 +6,13 @@ from typing import Any
 
 from django.db import transaction
 
-from notes.batch import ATTEMPTS, MOST, Order, Verb, carry_out
+from notes.batch import ATTEMPTS, MOST, OVERTAKEN, Order, Verb, carry_out
 from notes.exchange import entry
 from notes.exchange.document import Document
 from notes.exchange.entry import Entry
 from notes.exchange.plan import Plan, compare
 from notes.models import EVERY_HOST, PortNote
-from notes.services import Key
+from notes.services import Key, NoteChangedError
 
 REASON = 100  # characters that the history keeps of why
 
@@ -34,7 +34,13 @@ def collect(notes) -> Document:
 
 def look(entries: Sequence[Entry]) -> Plan:
     """Return what writing these would do; one statement for each `MOST` of them."""
-    return _compared(entries, lock=False)
+    said: dict[Key, Mapping[str, Any]] = {}
+    for some in _chunks(entries):
+        keys = {each.key for each in some}
+        keys |= {(EVERY_HOST, *key[1:]) for key in keys}
+        found = _around(keys).only(*entry.FIELDS)
+        said |= {note.key: entry.of_note(note).said for note in found if note.key in keys}
+    return compare(entries, said)
 
 
 def write(  # noqa: PLR0913  # what is written, how, by whom and why
@@ -53,19 +59,15 @@ def write(  # noqa: PLR0913  # what is written, how, by whom and why
     looked at. A constant number of batched statements for each `MOST` notes.
 
     Raises NotWrittenError where something differs and nothing may be replaced, or where the plan
-    is another by now.
+    is another by now; NoteChangedError if others kept writing the same notes at the same moments.
     """
     terms = {"replace": replace, "by": by, "at": at, "reason": reason, "agreed": agreed}
     for _attempt in range(ATTEMPTS):
         try:
             return _write(entries, **terms)
-        except _OvertakenError:
-            continue
-    raise NotWrittenError(look(entries))
-
-
-class _OvertakenError(Exception):
-    """Somebody wrote one of the new notes at the same moment: now it is there."""
+        except NoteChangedError as exc:  # what was new when it was looked at is there by now
+            overtaken = exc
+    raise overtaken
 
 
 @transaction.atomic
@@ -78,7 +80,9 @@ def _write(  # noqa: PLR0913  # as above
     reason: str,
     agreed: str | None,
 ) -> Plan:
-    plan = _compared(entries, lock=True)
+    if replace:
+        _lock(entries)
+    plan = look(entries)
     is_other = agreed is not None and plan.digest != agreed
     if is_other or (plan.conflicts and not replace):
         raise NotWrittenError(plan)
@@ -86,25 +90,36 @@ def _write(  # noqa: PLR0913  # as above
         *(Order(Verb.CREATE, change.key, dict(change.values)) for change in plan.new),
         *(Order(Verb.PATCH, change.key, dict(change.values)) for change in plan.conflicts),
     ]
+    orders.sort(key=lambda order: order.key)  # one order for all imports, as in `_lock`
     for some in _chunks(orders):
         outcomes = carry_out(some, by=by, at=at, why=reason[:REASON])
         if any(outcome.is_refused for outcome in outcomes):
-            raise _OvertakenError
+            raise NoteChangedError(OVERTAKEN)
     return plan
 
 
-def _compared(entries: Sequence[Entry], *, lock: bool) -> Plan:
-    """Return what would be done; while they are locked, the notes stay as they are."""
-    said: dict[Key, Mapping[str, Any]] = {}
-    rows = PortNote.objects.order_by("pk").only(*entry.FIELDS)
+def _lock(entries: Sequence[Entry]) -> None:
+    """
+    Let the notes that a file names stay as they are until we are done.
+
+    They are locked in one order, whoever asks and however long the file is: two imports of the
+    same notes wait, but not for each other.
+    """
+    numbers: list[int] = []
     for some in _chunks(entries):
         keys = {each.key for each in some}
-        keys |= {(EVERY_HOST, *key[1:]) for key in keys}
-        found = rows.filter(host_id__in={key[0] for key in keys}, port__in={key[2] for key in keys})
-        if lock:
-            found = found.select_for_update()
-        said |= {note.key: entry.of_note(note).said for note in found if note.key in keys}
-    return compare(entries, said)
+        found = _around(keys).values_list("pk", "host_id", "protocol", "port")
+        numbers += [row[0] for row in found if row[1:] in keys]
+    for these in _chunks(sorted(numbers)):
+        rows = PortNote.objects.filter(pk__in=these).order_by("pk").select_for_update()
+        list(rows.values_list("pk"))
+
+
+def _around(keys: set[Key]):
+    """Return the notes about these ports, and others that share a host and a port with them."""
+    return PortNote.objects.order_by().filter(
+        host_id__in={key[0] for key in keys}, port__in={key[2] for key in keys}
+    )
 
 
 def _chunks(items: Sequence) -> Iterator[Sequence]:

@@ -26,6 +26,7 @@ from notes.exchange.formats import Format
 from notes.exchange.plan import Change, Plan
 from notes.exchange.sources import Kind
 from notes.models import PortNote, named
+from notes.services import NoteChangedError
 from portatlas.admin import upload
 from portatlas.admin.csv_export import UNKNOWN
 from portatlas.admin.upload import MOST_BYTES, TOO_LARGE, UploadForm
@@ -44,6 +45,11 @@ TITLES = {
     "import_preview": "What would be imported",
 }
 TOO_LATE = "Nothing was written: it was looked at too long ago. Choose the file once more."
+UNANSWERED = "Nothing was written: tick below that the file wins, or import nothing."
+OTHER = (
+    "Nothing was written: somebody changed these notes meanwhile. "
+    "This is what would be written now."
+)
 
 
 @csrf_exempt  # to judge that a form is ours is to read it: what is too large is not, and _take does
@@ -88,17 +94,24 @@ def confirm(request: HttpRequest) -> HttpResponse:
             agreed=carried["digest"],
         )
     except services.NotWrittenError as exc:
-        return _preview(request, carried, content, exc.plan)
+        why = UNANSWERED if exc.plan.digest == carried["digest"] else OTHER
+        return _preview(request, carried, content, exc.plan, refused=why)
+    except NoteChangedError as exc:
+        why = f"{exc} {report.AGAIN}"
+        return _preview(request, carried, content, services.look(content.entries), refused=why)
     messages.success(request, report.sentence(plan, replaced=True))
     return redirect(LIST)
 
 
 def _preview(
-    request: HttpRequest, carried: dict[str, Any], content: Document, plan: Plan
+    request: HttpRequest,
+    carried: dict[str, Any],
+    content: Document,
+    plan: Plan,
+    *,
+    refused: str = "",
 ) -> HttpResponse:
     """Say what would be written; where it is asked again, why nothing was."""
-    is_other = carried.get("digest") not in {None, plan.digest}
-    is_again = "digest" in carried
     kept = signing.dumps(carried | {"digest": plan.digest}, salt=SALT, compress=True)
     if len(kept) > MOST_CARRIED:
         return _too_large(request)
@@ -115,8 +128,7 @@ def _preview(
         "unshown": max(0, len(plan.conflicts) - SHOWN),
         "writes": len(plan.new) + len(plan.conflicts),
         "unit": Kind(carried["kind"]).unit,
-        "is_other": is_other,
-        "is_unanswered": is_again and not is_other,
+        "refused": refused,
         "carried": kept,
     }
     return _page(request, "import_preview", context)

@@ -13,7 +13,9 @@ from notes.exchange.formats import Format
 from notes.exchange.plan import Difference
 from notes.exchange.services import NotWrittenError
 from notes.models import PortNote
+from notes.services import NoteChangedError
 from tests.conftest import NOON
+from tests.notes import overtaken
 
 
 @pytest.fixture
@@ -129,6 +131,16 @@ def test_another_plan_than_was_agreed_to_is_not_carried_out(write_note):
     assert titles() == {80: "Store"}
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_who_is_always_overtaken_has_written_nothing(replace, db, monkeypatch):
+    overtaken.always(monkeypatch)
+
+    with pytest.raises(NoteChangedError, match="Others keep writing the same notes"):
+        write(entry(80, title="Ours"), entry(81), replace=replace)
+
+    assert titles() == {}
+
+
 def test_looking_writes_nothing(write_note):
     write_note(80, title="Shop")
 
@@ -148,9 +160,10 @@ def test_any_number_costs_the_same(count, write_note, django_assert_num_queries)
     # What is there.
     with django_assert_num_queries(1):
         services.look([*new, *changed])
-    # ... and again; the numbers of notes, and these; versions; new ones and their history, changed
-    # ones and theirs; two transactions, one within the other.
-    with django_assert_num_queries(12):
+    # The numbers of notes, and these, to lock them; what is there; numbers, and these, once more;
+    # versions; new ones and their history, changed ones and theirs; two transactions, one within
+    # the other.
+    with django_assert_num_queries(14):
         write(*new, *changed, replace=True)
 
 
@@ -180,3 +193,31 @@ def test_of_two_who_import_the_same_each_note_is_made_once():
 
     assert same == [0, 39]
     assert PortNote.objects.count() == 39
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_imports_of_the_same_notes_in_other_orders_never_wait_for_each_other(
+    monkeypatch, write_note
+):
+    """Each of many chunks locks some: were they in the order of the files, it would be a knot."""
+    monkeypatch.setattr(services, "MOST", 2)
+    ports = range(1, 41)
+    for port in [*ports][::3]:
+        write_note(port, title="Old")
+    both = Barrier(2)
+
+    def one(number):
+        entries = [entry(port, title=f"By {number}") for port in ports]
+        try:
+            for _round in range(5):
+                both.wait(timeout=30)
+                write(*entries[:: 1 if number else -1], replace=True)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, range(2)))
+
+    assert len(set(titles().values())) == 1
+    assert PortNote.objects.count() == len(ports)

@@ -12,8 +12,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from notes.exchange import formats
-from notes.management.commands.notes import BAD_FILE, CONFLICTS, NO_DATABASE
+from notes.management.commands.notes import BAD_FILE, CHANGED, NO_DATABASE
 from notes.models import PortNote
+from portatlas.terminal.exits import Exit
+from tests.notes import overtaken
 
 BY_HAND = "format: portatlas-notes\nversion: 1\nnotes:\n"
 SHOP = f"{BY_HAND}- {{host_id: atlas, port: 80, title: Shop}}\n"
@@ -107,7 +109,7 @@ def test_where_something_differs_nothing_is_written(file, write_note):
 
     code, printed, why = fails("import", path)
 
-    assert code == CONFLICTS
+    assert code == CHANGED
     assert printed == (
         "1 note is new, 1 differs, 0 are the same.\n"
         "+ 81/tcp on atlas: nothing\n"
@@ -133,6 +135,27 @@ def test_the_file_wins_if_it_is_said(file, write_note):
 
 
 @pytest.mark.parametrize("option", [[], ["--replace"]])
+def test_who_is_always_overtaken_is_told_that_nothing_was_written(option, file, db, monkeypatch):
+    overtaken.always(monkeypatch)
+
+    code, printed, why = fails("import", file(SHOP), *option)
+
+    assert (code, printed) == (CHANGED, "")
+    assert why == (
+        "Others keep writing the same notes at the same moments. Nothing was written: try again."
+    )
+    assert titles() == {}
+
+
+def test_a_script_reads_that_it_was_overtaken_as_json(file, db, monkeypatch):
+    overtaken.always(monkeypatch)
+
+    code, printed, _why = fails("import", file(SHOP), "--json")
+
+    assert (code, json.loads(printed)) == (CHANGED, {"outcome": "overtaken"})
+
+
+@pytest.mark.parametrize("option", [[], ["--replace"]])
 def test_a_dry_run_tells_the_same_and_writes_nothing(option, file, write_note):
     write_note(80, title="Old")
     path = file(SHOP)
@@ -142,7 +165,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(option, file, write_note):
         assert beside == "A dry run: nothing was written.\n"
     else:
         code, printed, _why = fails("import", path, "--dry-run")
-        assert code == CONFLICTS
+        assert code == CHANGED
 
     assert "title: here “Old”, in the file “Shop”" in printed
     assert titles() == {80: "Old"}
@@ -268,6 +291,10 @@ def test_without_its_tables_the_database_is_told(db):
     assert "Run python3 manage.py migrate first." in why
 
 
+def test_the_exit_codes_are_those_of_all_commands():
+    assert (NO_DATABASE, BAD_FILE, CHANGED) == (Exit.FAILED, Exit.USAGE, Exit.CHANGED)
+
+
 def test_the_exit_codes_are_those_that_are_promised(tmp_path):
     """As a shell sees them, with the file in its pipe."""
     environment = os.environ | {
@@ -284,7 +311,8 @@ def test_the_exit_codes_are_those_that_are_promised(tmp_path):
 
     assert ends_with("notes", "export") == NO_DATABASE
     assert ends_with("migrate", "-v0") == 0
+    assert ends_with("notes", "export") == 0
     assert ends_with("notes", "import", "-", text=SHOP) == 0
-    assert ends_with("notes", "import", "-", text=SHOP.replace("Shop", "Store")) == CONFLICTS
+    assert ends_with("notes", "import", "-", text=SHOP.replace("Shop", "Store")) == CHANGED
     assert ends_with("notes", "import", "-", text="nothing") == BAD_FILE
     assert ends_with("notes", "imprt") == BAD_FILE

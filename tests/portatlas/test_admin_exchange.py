@@ -12,6 +12,7 @@ from notes.exchange.formats import Format
 from notes.models import PortNote
 from portatlas.admin import exchange, upload
 from portatlas.admin.csv_export import UNKNOWN
+from tests.notes import overtaken
 from tests.portatlas.test_csp import InlineFinder
 
 NOTES = "/admin/notes/portnote/"
@@ -138,6 +139,21 @@ def test_what_somebody_changed_meanwhile_is_looked_at_once_more(admin_client, wr
     assert "somebody changed these notes meanwhile" in again.text
     assert titles() == {80: "Somebody else's"}
     confirm(admin_client, again, replace="on")
+    assert titles() == {80: "Shop"}
+
+
+def test_who_is_always_overtaken_may_try_again(admin_client, monkeypatch):
+    page = send(admin_client, SHOP)
+    with monkeypatch.context() as patch:
+        overtaken.always(patch)
+
+        again = confirm(admin_client, page)
+
+    assert again.context["refused"] == (
+        "Others keep writing the same notes at the same moments. Nothing was written: try again."
+    )
+    assert titles() == {}
+    confirm(admin_client, again)
     assert titles() == {80: "Shop"}
 
 
@@ -345,7 +361,7 @@ def test_any_number_costs_the_same(count, admin_client, write_note, django_asser
     with django_assert_num_queries(3):
         page = send(admin_client, BY_HAND + rows)
     # ... and the writing: see tests.notes.test_exchange_import.
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(16):
         confirm(admin_client, page, replace="on")
     assert PortNote.objects.filter(title="New").count() == 2 * count
 

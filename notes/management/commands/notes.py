@@ -1,8 +1,8 @@
 """
 `manage.py notes`: write the notes into a file, take them from one, draft them from what is there.
 
-It ends with 0 when it is done, 1 when notes differ from the file and nothing was written, 2 when
-the file or the command line can't be used, and 3 when the database can't.
+It ends as all commands do: with 0 when it is done, 1 when the database can't be used, 2 when the
+file or the command line can't, and 4 when notes differ from the file and nothing was written.
 """
 
 import json
@@ -24,8 +24,10 @@ from notes.exchange.formats import Format
 from notes.exchange.plan import Plan
 from notes.exchange.sources import DRAFTS, Kind
 from notes.models import PortNote
+from notes.services import NoteChangedError
 
-CONFLICTS, BAD_FILE, NO_DATABASE = 1, 2, 3
+# As portatlas.terminal.exits has them, which this does without.
+NO_DATABASE, BAD_FILE, CHANGED = 1, 2, 4
 STANDARD = "-"
 DRAFTED = [Format.YAML, Format.JSON]  # a table can't leave out what isn't known of a port
 SUFFIXES = {".yaml": Format.YAML, ".yml": Format.YAML, ".json": Format.JSON, ".csv": Format.CSV}
@@ -34,7 +36,8 @@ SUFFIXES = {".yaml": Format.YAML, ".yml": Format.YAML, ".json": Format.JSON, ".c
 class Command(BaseCommand):
     help = (
         "Export and import notes, or draft them from a compose file, a Caddyfile, nmap -oX or a "
-        "table. Exit codes: 0 done, 1 conflicts, 2 bad file or command line, 3 no database."
+        "table. Exit codes: 0 done; 1 no database; 2 bad file or command line; 4 notes differ from "
+        "the file, or somebody kept writing them, and nothing was written."
     )
 
     def add_arguments(self, parser):
@@ -69,6 +72,10 @@ class Command(BaseCommand):
             {"export": self.export, "import": self.take, "draft": self.draft}[verb](**options)
         except BadFileError as exc:
             self._refuse(options["file"], exc, in_json=options.get("json", False))
+        except NoteChangedError as exc:
+            if options["json"]:
+                self.stdout.write(as_json({"outcome": "overtaken"}))
+            raise CommandError(f"{exc} {report.AGAIN}", returncode=CHANGED) from exc
         except DatabaseError as exc:
             is_new = "no such table" in str(exc) or "does not exist" in str(exc)
             hint = " Run python3 manage.py migrate first." if is_new else ""
@@ -97,7 +104,7 @@ class Command(BaseCommand):
                 self.stdout.write(line)
         if is_refused:
             why = "Nothing was written: say --replace to let the file win where it differs."
-            raise CommandError(why, returncode=CONFLICTS)
+            raise CommandError(why, returncode=CHANGED)
         if dry_run:
             self.stderr.write("A dry run: nothing was written.")
 
