@@ -217,6 +217,8 @@ def test_whom_somebody_else_overtook_with_a_first_note_is_told(note, type_in, op
         (["--description", "x" * (LONGEST + 1)], "--description: Ensure this value has at most"),
         (["--review-by", "tomorrow"], "--review-by takes a date like 2027-01-31"),
         (["--review-by", "31/01/2027"], "--review-by takes a date like 2027-01-31"),
+        (["--review-by", "2027W014"], "--review-by takes a date like 2027-01-31"),
+        (["--review-by", "20270131"], "--review-by takes a date like 2027-01-31"),
         (["--title", "a\udcff"], "a\\xff is no UTF-8 text."),
         (["--title", "a\x00"], "a\\x00 is no UTF-8 text."),
         (["--host", "a b", "--title", "x"], "--host: A host's name has letters, digits"),

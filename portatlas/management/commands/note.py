@@ -142,10 +142,15 @@ class Command(Door):
 
 
 def a_date(text: str) -> date:
+    """Read a day as an import does: YYYY-MM-DD, and none of the other forms of ISO 8601."""
+    why = "--review-by takes a date like 2027-01-31, or '' for none."
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as exc:
-        raise wrong("--review-by takes a date like 2027-01-31, or '' for none.") from exc
+        raise wrong(why) from exc
+    if day.isoformat() != text:
+        raise wrong(why)
+    return day
 
 
 def standard_input() -> str:
