@@ -2,14 +2,22 @@
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
 Address = IPv4Address | IPv6Address
 
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 # What clouds tell their machines there, keys among it, is for no webhook, private or not.
-METADATA = {ip_address("169.254.169.254"), ip_address("fd00:ec2::254")}
+METADATA = (
+    IPv4Network("169.254.0.0/16"),  # most of them, at .169.254, and ECS at .170.2
+    IPv4Network("192.0.0.0/24"),  # Oracle, at .192
+    IPv4Network("168.63.129.16"),  # Azure
+    IPv4Network("100.100.100.200"),  # Alibaba
+    IPv6Network("fd00:ec2::/32"),  # AWS, at ::254 and ::23
+    IPv6Network("fd20:ce::254"),  # Google
+    IPv6Network("fe80::a9fe:a9fe"),  # OpenStack
+)
 NAT64 = IPv6Network("64:ff9b::/96")
 THIS_NETWORK = IPv4Network("0.0.0.0/8")
 
@@ -61,17 +69,19 @@ def is_allowed(address: Address, *, allow_private: bool) -> bool:
     """
     Whether a request may go to an address. What is not meant for one host never gets any.
 
-    >>> is_allowed(ip_address("::ffff:10.0.0.1"), allow_private=False)
+    >>> is_allowed(IPv6Address("::ffff:10.0.0.1"), allow_private=False)
     False
-    >>> is_allowed(ip_address("127.0.0.1"), allow_private=True)
+    >>> is_allowed(IPv4Address("127.0.0.1"), allow_private=True)
     True
-    >>> is_allowed(ip_address("169.254.169.254"), allow_private=True)
+    >>> is_allowed(IPv4Address("169.254.169.254"), allow_private=True)
     False
     """
     inner = _inside(address)
     if inner:
         return all(is_allowed(each, allow_private=allow_private) for each in inner)
-    if address in METADATA or address.is_multicast or address.is_unspecified:
+    if any(address in each for each in METADATA):
+        return False
+    if address.is_multicast or address.is_unspecified:
         return False
     if address.is_loopback:
         return allow_private
