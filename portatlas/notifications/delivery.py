@@ -10,9 +10,13 @@ import random
 import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
+from django.db import DatabaseError
 from django.db.models import F, Q
 
 from portatlas.notifications import channels
@@ -24,12 +28,14 @@ logger = logging.getLogger(__name__)
 
 BATCH = 16  # deliveries that one worker sends at once
 LEASE = timedelta(minutes=2)  # far longer than a batch takes
+PATIENCE = 25  # seconds in which a batch is sent, whatever hangs
 PRUNED_AT_ONCE = 1_000
 LOST = "Whoever was sending it ended before it was done, each time."
+LATE = "Nothing is known of it yet: it is still being sent."
 
 Status = Delivery.Status
-# Spelled out like the condition of the index.
-OPEN = Q(status="queued") | Q(status="claimed")
+# Spelled out by `or` like the condition of the index.
+OPEN = reduce(or_, [Q(status=each) for each in Delivery.OPEN])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,6 @@ def send_due(clock: Callable[[], datetime], terms: Terms) -> int:
         if delivery.attempts > terms.most_attempts or (delivery.is_test and delivery.attempts > 1):
             end(delivery, LOST, clock(), terms, is_final=True)
     send([each for each in claimed if each.status == Status.CLAIMED], clock, terms)
-    if claimed:
-        prune(clock() - terms.keep)
     return len(claimed)
 
 
@@ -70,11 +74,15 @@ def claim(at: datetime) -> list[Delivery]:
 def send(
     claimed: Iterable[Delivery], clock: Callable[[], datetime], terms: Terms
 ) -> list[Delivery]:
-    """Send what is claimed, all at once, and write what came of each as soon as it is known."""
-    ended = []
-    with ThreadPoolExecutor(BATCH) as threads:
-        # Threads send and nothing else: the database is this one's.
-        sending = {}
+    """
+    Send what is claimed, all at once, and write what came of each as soon as it is known.
+
+    What takes longer than our patience keeps its claim, and is due again when that runs out.
+    """
+    ended, sending = [], {}
+    # Threads send and nothing else: the database is this one's.
+    threads = ThreadPoolExecutor(BATCH)
+    try:
         for delivery in claimed:
             try:
                 target = _target(delivery.channel, terms)
@@ -85,16 +93,26 @@ def send(
                     str(delivery.key), delivery.subject, delivery.body, delivery.document
                 )
                 sending[threads.submit(_attempt, target, parcel, clock)] = delivery
-        for done in as_completed(sending):
-            error, is_final = done.result()
-            ended.append(end(sending[done], error, clock(), terms, is_final=is_final))
-    return ended
+        with suppress(TimeoutError):
+            for done in as_completed(list(sending), PATIENCE):
+                error, is_final = done.result()
+                ended.append(end(sending.pop(done), error, clock(), terms, is_final=is_final))
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+    for late in sending.values():
+        late.last_error = LATE
+        logger.warning("Delivery %s to %s takes too long.", late.key, late.channel_name)
+    return ended + list(sending.values())
 
 
 def end(
     delivery: Delivery, error: str, at: datetime, terms: Terms, *, is_final: bool = False
 ) -> Delivery:
-    """Write what came of an attempt, `error` being "" if it arrived."""
+    """
+    Write what came of an attempt, `error` being "" if it arrived.
+
+    Where the database fails it remains claimed: nothing else of its batch is lost by that.
+    """
     delivery.last_error = error
     if not error:
         delivery.status, delivery.ended_at = Status.DELIVERED, at
@@ -108,7 +126,12 @@ def end(
     written = ("status", "ended_at", "last_error", "ready_at")
     values = {name: getattr(delivery, name) for name in written}
     mine = Delivery.objects.filter(pk=delivery.pk, claim=delivery.claim)
-    if not mine.update(claim=None, **values):
+    try:
+        is_mine = mine.update(claim=None, **values)
+    except DatabaseError:
+        logger.exception("What came of delivery %s could not be written.", delivery.key)
+        return delivery
+    if not is_mine:
         logger.warning("Delivery %s was claimed by another worker meanwhile.", delivery.key)
     return delivery
 

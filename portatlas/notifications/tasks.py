@@ -5,11 +5,19 @@ from django.utils import timezone
 
 @shared_task
 def tick() -> None:
-    """Evaluate what only time decides, and send what is due. Called once a minute."""
-    from portatlas.notifications import watch  # noqa: PLC0415  # beat needs the name alone
+    """
+    Evaluate what only time decides, send what is due, and forget what is old.
 
-    watch.evaluate(timezone.now(), by_clock=True, site=settings.PORTATLAS_URL)
-    deliver()
+    Called once a minute. What is queued is sent even if the rules can't be evaluated.
+    """
+    from portatlas.notifications import delivery, watch  # noqa: PLC0415  # beat needs the name
+    from portatlas.notifications.terms import terms  # noqa: PLC0415  # as above
+
+    try:
+        watch.evaluate(timezone.now(), by_clock=True, site=settings.PORTATLAS_URL)
+    finally:
+        deliver()
+    delivery.prune(timezone.now() - terms().keep)
 
 
 @shared_task

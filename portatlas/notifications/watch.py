@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from collector import bulk
@@ -50,7 +50,7 @@ def evaluate(at: datetime, *, by_clock: bool, site: str) -> int:
         if by_clock or rule.basis != scene.name:
             try:
                 queued += _evaluate(rule.pk, scene, at, site)
-            except DatabaseError:
+            except Exception:  # whatever it is, the other rules have to be evaluated
                 logger.exception("The rule %d could not be evaluated.", rule.pk)
     return queued
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,10 +12,10 @@ from email.header import decode_header, make_header
 from itertools import chain
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from portatlas.notifications import delivery
-from portatlas.notifications.channels import SECONDS, http
+from portatlas.notifications.channels import SECONDS, email, http
 from portatlas.notifications.delivery import Terms, claim, send_due
 from portatlas.notifications.models import Channel, Delivery
 from portatlas.notifications.vault import SecretLostError, seal, unseal
@@ -251,7 +252,6 @@ def test_ntfy_without_a_token_sends_none(queue):
 
 @pytest.fixture
 def by_smtp(settings):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_USE_TLS, settings.EMAIL_HOST_USER = "127.0.0.1", False, ""
     return settings
 
@@ -261,10 +261,9 @@ def test_an_e_mail_is_plain_text_to_each_address(queue, by_smtp):
         sent = queue("email", "a@example.org, b@example.org", "", subject="Größe → 1")
         send()
 
-    ((recipients, text),) = mails
-    mail = message_from_string(text)
+    mail, other = [message_from_string(text) for _recipients, text in mails]
     assert result(sent) == ("delivered", 1, "")
-    assert recipients == ["a@example.org", "b@example.org"]
+    assert (mail["To"], other["To"]) == ("a@example.org", "b@example.org")
     assert str(make_header(decode_header(mail["Subject"]))) == "Größe → 1"
     assert mail["Message-ID"] == f"<{sent.key}@portatlas>"
     assert mail.get_content_type() == "text/plain"
@@ -276,7 +275,7 @@ def test_a_mail_server_that_refuses_is_told_without_its_words(queue, by_smtp):
         sent = queue("email", "a@example.org", "")
         send()
 
-    assert result(sent) == ("queued", 1, "The mail server answered 550.")
+    assert result(sent) == ("queued", 1, "Refused for a@example.org (550).")
 
 
 def test_without_a_mail_server_it_is_said_how_to_have_one(queue, settings):
@@ -424,15 +423,64 @@ def test_a_batch_is_sent_at_once_and_the_rest_afterwards(queue):
     assert len({post.path for post in posts}) == len(posts) == delivery.BATCH + 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_outcome_that_cannot_be_written_costs_no_other(queue, caplog):
+    lost = []
+
+    def fail_once(execute, sql, params, many, context):
+        if sql.startswith("UPDATE") and "delivered" in params and not lost:
+            lost.append(sql)
+            raise OperationalError("database is locked")
+        return execute(sql, params, many, context)
+
+    with receivers.http() as (url, posts):
+        sent = [queue(address=url) for _ in range(3)]
+        with connection.execute_wrapper(fail_once):
+            send()
+
+    assert sorted(result(each)[0] for each in sent) == ["claimed", "delivered", "delivered"]
+    assert (len(posts), len(lost)) == (3, 1)
+    assert "could not be written" in caplog.text
+
+
+def test_what_hangs_is_left_to_the_end_of_its_claim(queue, monkeypatch):
+    """As a resolver may, which has no deadline."""
+    right, go_on = http.socket.getaddrinfo, threading.Event()
+
+    def hang(host, port, **options):
+        if host == "hangs.example.org":
+            go_on.wait(30)
+            raise OSError
+        return right(host, port, **options)
+
+    monkeypatch.setattr(http.socket, "getaddrinfo", hang)
+    monkeypatch.setattr(delivery, "PATIENCE", 0.5)
+    with receivers.http() as (url, _posts):
+        late, sent = queue(address="http://hangs.example.org/"), queue(address=url)
+        send()
+    go_on.set()
+
+    late.refresh_from_db()
+    assert result(sent) == ("delivered", 1, "")
+    assert (late.status, late.ready_at) == ("claimed", NOON + delivery.LEASE)
+
+
+def test_the_patience_with_a_batch_is_far_shorter_than_a_claim():
+    longest = max(email.ALTOGETHER, SECONDS)
+
+    assert longest < delivery.PATIENCE < delivery.LEASE.total_seconds() / 2
+
+
 def test_the_log_is_kept_for_so_long(queue):
     old, open_ = queue(at=NOON - timedelta(days=91)), queue(at=NOON - timedelta(days=91))
     Delivery.objects.filter(pk=old.pk).update(status="delivered")
     Delivery.objects.filter(pk=open_.pk).update(ready_at=NOON + timedelta(days=1))
-    with receivers.http() as (url, _posts):
-        sent = queue(address=url)
-        send()
+    young = queue()
+    Delivery.objects.filter(pk=young.pk).update(status="given_up")
 
-    assert list(Delivery.objects.order_by("pk")) == [open_, sent]
+    delivery.prune(NOON - TERMS.keep)
+
+    assert list(Delivery.objects.order_by("pk")) == [open_, young]
 
 
 def test_where_nothing_is_due_it_is_one_statement(queue, django_assert_num_queries):
@@ -450,8 +498,8 @@ def test_a_batch_costs_one_statement_more_for_each_delivery(
         for _ in range(count):
             queue(address=url)
 
-        # What is due, claimed, read; one outcome each; what of the log is old.
-        with django_assert_num_queries(4 + count):
+        # What is due, claimed, read; one outcome each.
+        with django_assert_num_queries(3 + count):
             send()
 
 

@@ -1,16 +1,18 @@
 """The doors of notifications: after a sweep, and once a minute."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError, connection
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from collector.signals import swept
 from collector.tasks import collect
 from portatlas.celery import app
-from portatlas.notifications import tasks
+from portatlas.notifications import tasks, watch
 from portatlas.notifications.models import Channel, Delivery, Rule
 from portatlas.notifications.vault import seal
 from tests.portatlas import receivers
@@ -139,6 +141,45 @@ def test_the_minute_is_a_row_of_the_schedule():
     assert (task.enabled, str(task.interval), task.expire_seconds) == (True, "every minute", 55)
 
 
-def test_an_idle_minute_is_two_statements(django_assert_num_queries):
-    with django_assert_num_queries(2):
+def test_a_minute_sends_what_is_queued_though_no_rule_can_be_evaluated(listen, open_port):
+    with receivers.http() as (url, posts):
+        listen(url)
+        open_port(80)
+        watch.evaluate(timezone.now(), by_clock=True, site="")
+        with (
+            connection.execute_wrapper(fail_to_read_rules),
+            pytest.raises(OperationalError, match="rules"),
+        ):
+            tasks.tick()
+
+    assert len(posts) == 1
+
+
+def fail_to_read_rules(execute, sql, params, many, context):
+    if 'FROM "notifications_rule"' in sql:
+        raise OperationalError("no rules today")
+    return execute(sql, params, many, context)
+
+
+def test_a_minute_forgets_what_is_old_though_nothing_is_sent(settings):
+    settings.PORTATLAS_NOTIFY_KEEP = 7
+    now = timezone.now()
+    _old, young = [
+        Delivery.objects.create(
+            channel_name="Ops",
+            status="delivered",
+            created_at=now - timedelta(days=days),
+            ready_at=now,
+        )
+        for days in (8, 6)
+    ]
+
+    tasks.tick()
+
+    assert list(Delivery.objects.all()) == [young]
+
+
+def test_an_idle_minute_is_three_statements(django_assert_num_queries):
+    # Rules; what is due; what of the log is old.
+    with django_assert_num_queries(3):
         tasks.tick()

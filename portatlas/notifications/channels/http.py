@@ -9,13 +9,11 @@ Proxies of the environment are not asked: they would connect for us, wherever th
 import http.client
 import socket
 import ssl
-import threading
-import time
-from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
 
 from portatlas.notifications.channels import SECONDS, FailedError
+from portatlas.notifications.channels.deadline import Deadline
 from portatlas.notifications.channels.targets import Place, RefusedError, is_allowed, parse
 
 PRIVATE = (
@@ -27,43 +25,27 @@ PRIVATE = (
 class Connection(http.client.HTTPConnection):
     """A connection to addresses that are known, which ends at its deadline whatever happens."""
 
-    def __init__(self, place: Place, addresses: list[tuple], deadline: float) -> None:
+    def __init__(self, place: Place, addresses: list[tuple], deadline: Deadline) -> None:
         super().__init__(place.host, place.port)
         self.place, self.addresses, self.deadline = place, addresses, deadline
         self.default_port = 443 if place.is_tls else 80
-        self.guard: socket.socket | None = None
 
     def connect(self) -> None:
         self.sock = self._first_that_answers()
-        # A receiver may send a byte now and then: the timeout of a socket would never come.
-        left = self.left()
-        self.guard = self.sock.dup()
-        self.timer = threading.Timer(left, _hang_up, [self.guard])
-        self.timer.daemon = True
-        self.timer.start()
+        self.deadline.hold(self.sock)
         if self.place.is_tls:
             self.sock = tls().wrap_socket(self.sock, server_hostname=self.place.host)
 
     def close(self) -> None:
         super().close()
-        if self.guard:
-            self.timer.cancel()
-            self.guard.close()
-            self.guard = None
-
-    def left(self) -> float:
-        """Return the seconds until the deadline. Raises TimeoutError when it has passed."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
+        self.deadline.release()
 
     def _first_that_answers(self) -> socket.socket:
         error: OSError = ConnectionRefusedError()
         for family, address in self.addresses:
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
-                sock.settimeout(self.left())
+                sock.settimeout(self.deadline.left())
                 sock.connect(address)
             except OSError as exc:
                 sock.close()
@@ -75,7 +57,7 @@ class Connection(http.client.HTTPConnection):
 
 def post(url: str, body: bytes, headers: dict[str, str], *, allow_private: bool) -> None:
     """Send a body. Raises FailedError unless it is answered with a status from 200 to 299."""
-    deadline = time.monotonic() + SECONDS
+    deadline = Deadline(SECONDS)
     try:
         place = parse(url)
         addresses = resolve(place, allow_private=allow_private)
@@ -86,7 +68,7 @@ def post(url: str, body: bytes, headers: dict[str, str], *, allow_private: bool)
         connection.request("POST", place.path, body, headers)
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as exc:
-        raise FailedError(_reason(exc, place, is_late=time.monotonic() >= deadline)) from None
+        raise FailedError(_reason(exc, place, is_late=deadline.is_over())) from None
     finally:
         connection.close()
     if not 200 <= status < 300:
@@ -113,11 +95,6 @@ def resolve(place: Place, *, allow_private: bool) -> list[tuple]:
 @cache
 def tls() -> ssl.SSLContext:
     return ssl.create_default_context()
-
-
-def _hang_up(guard: socket.socket) -> None:
-    with suppress(OSError):  # it was over just before
-        guard.shutdown(socket.SHUT_RDWR)
 
 
 def _reason(exc: Exception, place: Place, *, is_late: bool) -> str:
