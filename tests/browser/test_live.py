@@ -41,7 +41,9 @@ def refreshes(page, number):
 
 def type_into_the_search(page):
     page.get_by_label("Search ports").press_sequentially("22")
+    expect(page).to_have_url("/?q=22")
     expect(page.locator(".card")).to_have_count(1)
+    page.wait_for_function("asked === answered")
 
 
 def hide(page, *, is_hidden=True):
