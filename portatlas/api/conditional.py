@@ -23,24 +23,33 @@ _HOSTS = (
     f"SELECT host_id, {', '.join(f'CAST({name} AS text)' for name in LOOKS)} "  # noqa: S608  # names of our own
     f"FROM {Host._meta.db_table} ORDER BY host_id"
 )
-_COUNTED = (  # events are added, and the oldest of them deleted
-    ("MIN", PortEvent),
-    ("MAX", PortEvent),
-    ("MIN", HostEvent),
-    ("MAX", HostEvent),
-    ("MAX", PortNote.history.model),
-)
-_NEWEST = ", ".join(
-    f"(SELECT {which}({model._meta.pk.column}) FROM {model._meta.db_table})"  # noqa: S608  # as above
-    for which, model in _COUNTED
-)
+OVERLAP = 1_000  # rows that are summed up: a long transaction may have had lower numbers
+
+
+def _told_by(model) -> str:
+    """
+    Return what names the rows of a history, to which rows are added, and its oldest deleted.
+
+    On PostgreSQL a row may be seen later than others with higher numbers: that moves the sum.
+    """
+    number, table = model._meta.pk.column, model._meta.db_table
+    last = f"SELECT {number} FROM {table} ORDER BY {number} DESC LIMIT {OVERLAP}"  # noqa: S608  # as above
+    told = (
+        f"SELECT MIN({number}) FROM {table}",  # noqa: S608  # as above
+        f"SELECT MAX({number}) FROM {table}",  # noqa: S608  # as above
+        f"SELECT SUM({number}) FROM ({last}) AS last",  # noqa: S608  # as above
+    )
+    return ", ".join(f"({each})" for each in told)
+
+
+_HISTORIES = ", ".join(map(_told_by, (PortEvent, HostEvent, PortNote.history.model)))
 
 
 def etag(request: Request, *, moves: bool) -> str:
     """Return what names an answer; one that `moves` tells of the last look, and of the clock."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_NEWEST}")
-        told = [request.get_full_path(), cursor.fetchone()]
+        cursor.execute(f"SELECT {_HISTORIES}")
+        told = [request.build_absolute_uri(), cursor.fetchone()]
         if moves:
             cursor.execute(_HOSTS)
             told += [cursor.fetchall(), int(timezone.now().timestamp() // 60)]

@@ -2,25 +2,27 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.utils.cache import patch_vary_headers
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
 from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from collector.models import Host, HostEvent, PortEvent
+from collector.models import Host
 from collector.text import safe
-from notes.models import PortNote
+from portatlas.api.authentication import Basic
+from portatlas.api.conditional import Conditional, conditional
 from portatlas.discovery.formats import AnyFormat
 from portatlas.discovery.news import Entry, news
+from portatlas.tokens.authentication import Bearer
 
 BACK = timedelta(days=30)
 # RFC 4151: a name that nobody else mints; what follows says of which host and when.
@@ -39,17 +41,6 @@ def clean(text: str) -> str:
     return NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def revision() -> tuple[str, datetime | None]:
-    """Return what names the state of all feeds, and when it came about, in three statements."""
-    last = [
-        PortEvent.objects.order_by("-pk").values_list("pk", "timestamp").first(),
-        HostEvent.objects.order_by("-pk").values_list("pk", "timestamp").first(),
-        PortNote.history.order_by("-history_id").values_list("history_id", "history_date").first(),
-    ]
-    times = [each[1] for each in last if each]
-    return repr([each and each[0] for each in last]), max(times, default=None)
-
-
 class Feed(Atom1Feed):
     """Atom that is as old as its newest entry, and empty since ever."""
 
@@ -58,28 +49,24 @@ class Feed(Atom1Feed):
 
 
 @extend_schema(exclude=True)  # a format of its own; the README tells of it
-class Changes(APIView):
+class Changes(Conditional, APIView):
     """What appeared, vanished or changed owner, and what happened to hosts."""
 
+    moves = False
+    # Feed readers ask for a password where the first one, which answers 401, takes one.
+    authentication_classes = (Basic, Bearer, SessionAuthentication)
     content_negotiation_class = AnyFormat
 
+    @conditional
     def get(self, request: Request) -> HttpResponse:
         host = request.query_params.get("host", "")
         if host and not Host.objects.filter(pk=clean(host)).exists():
             raise NotFound(f"No host called “{safe(host, 64)}” was ever seen.")
-        state, modified = revision()
-        told = repr((state, request.build_absolute_uri()))
-        etag = f'"{blake2b(told.encode(), digest_size=12).hexdigest()}"'
-        stamp = modified and int(modified.timestamp())
-        response = get_conditional_response(request, etag, stamp)
-        if response is None:
-            entries = news(timezone.now() - BACK, host)
-            text = atom(request, entries, host)
-            response = HttpResponse(text, content_type=Atom1Feed.content_type)
-        response["ETag"] = etag
-        if modified:
-            response["Last-Modified"] = f"{modified:%a, %d %b %Y %H:%M:%S} GMT"
-        patch_cache_control(response, private=True, no_cache=True)
+        text = atom(request, news(timezone.now() - BACK, host), host)
+        return HttpResponse(text, content_type=Atom1Feed.content_type)
+
+    def finalize_response(self, request, response, *args, **kwargs):
+        response = super().finalize_response(request, response, *args, **kwargs)
         patch_vary_headers(response, ["Authorization", "Cookie"])
         return response
 

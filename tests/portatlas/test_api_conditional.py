@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
-from collector.models import Host, HostEvent
+from collector.models import Host, HostEvent, PortEvent
 from collector.retention import prune
 from collector.services import reconcile
 from notes.models import PortNote
@@ -128,6 +129,33 @@ def test_what_is_refused_or_not_there_has_no_name(admin_client, watched):
 
     assert [answer.has_header("ETag") for answer in answers] == [False] * 3
     assert {answer["Cache-Control"] for answer in answers} == {"private, no-cache"}
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("address", ["/api/v1/events/", "/changes.atom"])
+def test_what_is_seen_after_what_has_a_higher_number_is_news(address, admin_client, open_port):
+    event = {"port_runtime": open_port(80), "event_type": "appeared", "timestamp": NOON}
+    PortEvent.objects.create(**event)
+    late = connection.copy()
+    late.set_autocommit(False)
+    try:
+        with late.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO collector_portevent "
+                "(port_runtime_id, event_type, timestamp, cause, changes) "
+                "SELECT port_runtime_id, event_type, timestamp, cause, changes "
+                "FROM collector_portevent"
+            )
+        PortEvent.objects.create(**event)
+        tag = admin_client.get(address)["ETag"]
+        before = admin_client.get(address, headers={"if-none-match": tag}).status_code
+        late.commit()
+        after = admin_client.get(address, headers={"if-none-match": tag}).status_code
+    finally:
+        late.close()
+
+    assert (before, after) == (304, 200)
 
 
 @pytest.mark.parametrize("where", [*MOVING, *STEADY])
