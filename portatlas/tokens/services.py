@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InternalError, OperationalError, transaction
 from django.db.models import Q
 from knox.crypto import create_token_string, hash_token
 from knox.settings import knox_settings
@@ -71,9 +71,18 @@ def revoke(token: Token, *, by, at: datetime) -> bool:
 
 
 def use(token: Token, *, at: datetime) -> None:
-    """Remember that a token was used, in one UPDATE if that was not done within a minute."""
+    """
+    Remember that a token was used, in one UPDATE if that was not done within a minute.
+
+    A database that is too busy, or may only be read, is no reason to refuse the token.
+    """
     before = at - USED_EVERY
     if token.last_used_at is None or token.last_used_at <= before:
         is_due = Q(last_used_at=None) | Q(last_used_at__lte=before)
-        Token.objects.filter(is_due, pk=token.pk).update(last_used_at=at)
-        token.last_used_at = at
+        try:
+            with transaction.atomic():
+                Token.objects.filter(is_due, pk=token.pk).update(last_used_at=at)
+        except (OperationalError, InternalError) as exc:
+            logger.warning("The use of token %s of %s was not noted: %s", token, token.user, exc)
+        else:
+            token.last_used_at = at
