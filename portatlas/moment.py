@@ -7,16 +7,20 @@ LONGEST = 40  # characters
 
 def parse(text: str) -> datetime | None:
     """
-    Read an ISO date or time, in UTC unless it says otherwise; None if it is none.
+    Read an ISO date or time, in UTC unless it says otherwise; None if it is none, or too long.
 
     >>> print(parse("2026-11-20"))
     2026-11-20 00:00:00+00:00
     >>> parse("2026-11-20T14:00"), parse("2026-11-20T14:00:00+02:00"), parse("yesterday")
     (datetime.datetime(2026, 11, 20, 14, 0, tzinfo=datetime.timezone.utc), \
 datetime.datetime(2026, 11, 20, 12, 0, tzinfo=datetime.timezone.utc), None)
+    >>> parse("2026-11-20T14:00:00." + 20 * "0" + "and so on")
     """
+    text = text.strip()
+    if len(text) > LONGEST:
+        return None
     try:
-        found = datetime.fromisoformat(text.strip()[:LONGEST])
+        found = datetime.fromisoformat(text)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
