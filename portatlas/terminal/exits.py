@@ -21,7 +21,7 @@ MEANINGS = {
     Exit.DONE: "done, or found",
     Exit.FAILED: "it could not be done: the database, the settings",
     Exit.USAGE: "wrong usage: an option or a value that makes no sense",
-    Exit.NOTHING: "nothing is as asked: no such port, note or event",
+    Exit.NOTHING: "nothing is as asked: no such port, note, event or token",
     Exit.CHANGED: "somebody else changed the note meanwhile; nothing was written",
 }
 TOLD = "exit codes:\n" + "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)

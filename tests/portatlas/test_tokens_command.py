@@ -4,15 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from io import StringIO
 
 import pytest
 import time_machine
-from django.core.management import CommandError, call_command
 
+from portatlas.terminal.exits import Exit
 from portatlas.tokens.authentication import is_shaped
 from portatlas.tokens.models import Token
 from tests.conftest import NOON
+from tests.portatlas.command import run
 
 
 @pytest.fixture(autouse=True)
@@ -26,27 +26,36 @@ def bob(django_user_model):
     return django_user_model.objects.create_user("bob")
 
 
-def run(*arguments):
-    """Run the command and return what it wrote to standard output and to standard error."""
-    out, err = StringIO(), StringIO()
-    call_command("token", *arguments, stdout=out, stderr=err)
-    return out.getvalue(), err.getvalue()
+@pytest.fixture
+def token(capsys):
+    """Return a function that runs `token` and returns what it printed and how it ended."""
+
+    def token(*arguments):
+        return run(capsys, "token", *arguments)
+
+    return token
 
 
-def make(*arguments, name="Grafana", user="bob"):
-    return run("make", "--user", user, "--name", name, "--scope", "read", *arguments)
+@pytest.fixture
+def make(token):
+    """Return a function that makes a token and returns what was printed."""
+
+    def make(*arguments, name="Grafana", user="bob"):
+        return token("make", "--user", user, "--name", name, "--scope", "read", *arguments)
+
+    return make
 
 
 @pytest.mark.usefixtures("bob")
-def test_the_secret_alone_goes_to_standard_output():
-    out, err = make()
+def test_the_secret_alone_goes_to_standard_output(make):
+    out, err, code = make()
 
-    assert is_shaped(out.removesuffix("\n"))
+    assert (is_shaped(out.removesuffix("\n")), code) == (True, Exit.DONE)
     assert out.strip() not in err
     assert "“Grafana” of bob: read, until 2027-01-01 12:00:00 UTC" in err
 
 
-def test_a_token_is_made_as_the_arguments_say(bob):
+def test_a_token_is_made_as_the_arguments_say(bob, make):
     make("--scope", "sweeps:write", "--host", "atlas", "--expires", "never")
 
     token = Token.objects.get()
@@ -55,9 +64,9 @@ def test_a_token_is_made_as_the_arguments_say(bob):
 
 
 @pytest.mark.usefixtures("bob")
-def test_json_has_the_secret_when_it_is_made_and_never_again():
+def test_json_has_the_secret_when_it_is_made_and_never_again(make, token):
     made = json.loads(make("--json")[0])
-    listed = json.loads(run("list", "--json")[0])
+    listed = json.loads(token("list", "--json")[0])
 
     secret = made.pop("secret")
     assert listed == [made]
@@ -69,8 +78,8 @@ def test_json_has_the_secret_when_it_is_made_and_never_again():
             "begins_with": secret[:15],
             "scopes": ["read"],
             "host_id": "",
-            "created_at": "2026-01-01T12:00:00+00:00",
-            "expires_at": "2027-01-01T12:00:00+00:00",
+            "created_at": "2026-01-01T12:00:00Z",
+            "expires_at": "2027-01-01T12:00:00Z",
             "last_used_at": None,
             "revoked_at": None,
             "state": "live",
@@ -79,14 +88,14 @@ def test_json_has_the_secret_when_it_is_made_and_never_again():
 
 
 @pytest.mark.usefixtures("bob")
-def test_the_list_has_the_revoked_ones_too(django_user_model):
+def test_the_list_has_the_revoked_ones_too(django_user_model, make, token):
     django_user_model.objects.create_user("eve")
     make(name="old")
-    run("revoke", str(Token.objects.get().pk))
+    token("revoke", str(Token.objects.get().pk))
     make(name="new")
     make(user="eve", name="hers")
 
-    every, of_eve = run("list")[0], run("list", "--user", "eve")[0]
+    every, of_eve = token("list")[0], token("list", "--user", "eve")[0]
 
     assert [line.split()[1:3] + line.split()[-1:] for line in every.splitlines()[1:]] == [
         ["eve", "hers", "live"],
@@ -96,54 +105,92 @@ def test_the_list_has_the_revoked_ones_too(django_user_model):
     assert len(of_eve.splitlines()) == 2
 
 
+@pytest.mark.usefixtures("bob")
+def test_a_name_can_not_move_the_cursor(django_user_model, make, token):
+    django_user_model.objects.create_user("\x1b[2Jeve")
+    make(user="\x1b[2Jeve")
+
+    out, _err, _code = token("list")
+
+    assert "\x1b" not in out
+    assert out.splitlines()[1].split()[1] == "\\x1b[2Jeve"
+
+
 @pytest.mark.django_db
-def test_an_empty_list_says_how_to_make_one():
-    assert run("list") == ("", "There is none. Make one: python3 manage.py token make --help\n")
-    assert run("list", "--json") == ("[]\n", "")
+def test_an_empty_list_says_how_to_make_one(token):
+    said = "There is no token. Make one: python3 manage.py token make --help\n"
+
+    assert token("list") == ("", said, Exit.NOTHING)
+    assert token("list", "--json") == ("[]\n", said, Exit.NOTHING)
 
 
 @pytest.mark.usefixtures("bob")
-def test_a_token_is_revoked_by_its_number():
+def test_a_token_is_revoked_by_its_number(make, token):
     make()
     number = str(Token.objects.get().pk)
 
-    told = json.loads(run("revoke", number, "--json")[0])
-    with pytest.raises(CommandError, match=f"Token {number} was revoked before, at 2026-01-01"):
-        run("revoke", number)
+    told = json.loads(token("revoke", number, "--json")[0])
+    again = token("revoke", number)
 
     assert (told["state"], Token.objects.get().revoked_at) == ("revoked", NOON)
+    before = f"Token {number} was revoked before, at 2026-01-01 12:00:00 UTC."
+    assert again == ("", before, Exit.FAILED)
+
+
+MAKE = ["make", "--user", "bob", "--name", "x"]
 
 
 @pytest.mark.usefixtures("bob")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["make", "--user", "eve", "--name", "x", "--scope", "read"], "There is no user 'eve'"),
-        (["make", "--user", "\udcff", "--name", "x", "--scope", "read"], "There is no user"),
-        (["make", "--user", "bob", "--name", "\udcff", "--scope", "read"], "--name: A name is"),
-        (["make", "--user", "bob", "--name", "x", "--scope", "write"], "invalid choice: 'write'"),
-        (["make", "--user", "bob", "--name", "x"], "--scope"),
+        (["make", "--user", "\udcff", "--name", "x", "--scope", "read"], "is no UTF-8 text."),
+        (["make", "--user", "bob", "--name", "\udcff", "--scope", "read"], "is no UTF-8 text."),
         (
-            ["make", "--user", "bob", "--name", "x", "--scope", "read", "--host", "a"],
-            "--host: A host limits sweeps:write only",
+            ["make", "--user", "bob", "--name", "\n", "--scope", "read"],
+            "--name: ",
         ),
+        ([*MAKE, "--scope", "read", "--host", "a"], "--host: A host limits sweeps:write only"),
         (
-            ["make", "--user", "bob", "--name", "x", "--scope", "read", "--expires", "soon"],
+            [*MAKE, "--scope", "read", "--expires", "soon"],
             "--expires: 'soon' is no time to expire. Say 90d",
         ),
-        (["list", "--user", "eve"], "There is no user 'eve'"),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(arguments, said, token):
+    _out, err, code = token(*arguments)
+
+    assert (said in err, code, Token.objects.count()) == (True, Exit.USAGE, 0)
+
+
+@pytest.mark.usefixtures("bob")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["make", "--user", "eve", "--name", "x", "--scope", "read"], "There is no user “eve”"),
+        (["list", "--user", "eve"], "There is no user “eve”"),
         (["revoke", "7"], "There is no token 7: python3 manage.py token list"),
+        (["revoke", "-1"], "There is no token -1"),
         (["revoke", "9" * 30], "There is no token 999"),
+    ],
+)
+def test_who_or_what_is_not_there_is_nothing(arguments, said, token):
+    _out, err, code = token(*arguments)
+
+    assert (said in err, code, Token.objects.count()) == (True, Exit.NOTHING, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([*MAKE, "--scope", "write"], "invalid choice: 'write'"),
+        (MAKE, "--scope"),
         (["revoke", "first"], "invalid int value"),
         ([], "make|list|revoke"),
     ],
 )
-def test_what_is_refused_says_what_to_do(arguments, said):
-    with pytest.raises(CommandError) as refused:
-        run(*arguments)
-
-    assert said in str(refused.value)
-    assert Token.objects.count() == 0
+def test_what_is_no_argument_is_refused(arguments, said, token):
+    assert said in token(*arguments)[1]
 
 
 def test_the_exit_code_tells_what_happened(tmp_path):
@@ -168,6 +215,6 @@ def test_the_exit_code_tells_what_happened(tmp_path):
     ended("migrate", "-v0")
 
     assert (before[0], "Run python3 manage.py migrate first." in before[1]) == (1, True)
-    assert ended("token", "list")[0] == 0
-    assert ended("token", "revoke", "1")[0] == 1
-    assert ended("token", "revoke")[0] == 2
+    assert ended("token", "list")[0] == Exit.NOTHING
+    assert ended("token", "revoke", "1")[0] == Exit.NOTHING
+    assert ended("token", "revoke")[0] == Exit.USAGE

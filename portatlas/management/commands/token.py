@@ -1,14 +1,19 @@
-"""`manage.py token`: make, list and revoke tokens where no browser is at hand."""
+"""`token`: make, list and revoke tokens where no browser is at hand."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.core.management import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management import CommandError
 from django.utils import timezone
+from rest_framework.utils.encoders import JSONEncoder
+from rich.table import Table
 
+from collector.text import safe
+from portatlas.terminal.door import Door, program, wrong
+from portatlas.terminal.screen import plain
 from portatlas.tokens import lifetime, services
 from portatlas.tokens.models import Token
 from portatlas.tokens.scopes import Scope
@@ -17,11 +22,8 @@ MOST = 2**63 - 1  # of what a database takes for a number
 COLUMNS = ("id", "user", "name", "scopes", "host", "created", "expires", "last used", "state")
 
 
-class Command(BaseCommand):
-    help = (
-        "Make, list and revoke tokens of the API. Ends with 0 when that is done, with 1 if it was "
-        "refused, with 2 if the arguments make no sense."
-    )
+class Command(Door):
+    help = "Make, list and revoke tokens of the API."
 
     def add_arguments(self, parser):
         actions = parser.add_subparsers(dest="action", required=True, metavar="make|list|revoke")
@@ -53,68 +55,66 @@ class Command(BaseCommand):
             each.add_argument("--json", action="store_true", help="answer in JSON")
 
     def handle(self, *, action, **options):
-        try:
-            {"make": self.make, "list": self.list, "revoke": self.revoke}[action](**options)
-        except DatabaseError as exc:
-            is_new = "no such table" in str(exc) or "does not exist" in str(exc)
-            hint = " Run python3 manage.py migrate first." if is_new else ""
-            raise CommandError(f"The database can't be used: {exc}.{hint}") from exc
+        {"make": self.make, "list": self.list, "revoke": self.revoke}[action](options)
 
-    def make(self, *, user, host, expires, json, **options):
-        now, owner = timezone.now(), found(user)
+    def make(self, options) -> None:
+        now, owner = timezone.now(), self.user(options["user"])
         named = {name: options[name] for name in ("name", "scopes")}
         try:
-            expiry = lifetime.expiry(expires, now)
-            token, secret = services.make(owner, **named, host_id=host, expiry=expiry, at=now)
+            expiry = lifetime.expiry(options["expires"], now)
+            token, secret = services.make(
+                owner, **named, host_id=options["host"], expiry=expiry, at=now
+            )
         except ValidationError as exc:
-            raise CommandError(said(exc)) from exc
+            raise wrong(said(exc)) from exc
         except ValueError as exc:
-            raise CommandError(f"--expires: {exc}") from exc
-        if json:
-            self.stdout.write(as_json(told(token, now) | {"secret": secret}))
+            raise wrong(f"--expires: {exc}") from exc
+        if options["json"]:
+            self.say(as_json(told(token, now) | {"secret": secret}))
             return
-        self.stdout.write(secret)
+        self.say(f"{secret}\n")
         until = f"until {token.expiry:%F %T} UTC" if token.expiry else "until it is revoked"
-        self.stderr.write(
+        self.warn(
             f"Token {token.pk}, “{token.name}” of {owner}: {', '.join(token.scopes)}, {until}. "
             "Keep it: it is not shown again."
         )
 
-    def list(self, *, user, json, **options):
+    def list(self, options) -> None:
         now, tokens = timezone.now(), Token.objects.select_related("user")
-        if user is not None:
-            tokens = tokens.filter(user=found(user))
+        if options["user"] is not None:
+            tokens = tokens.filter(user=self.user(options["user"]))
         rows = [told(token, now) for token in tokens]
-        if json:
-            self.stdout.write(as_json(rows))
+        if options["json"]:
+            self.say(as_json(rows))
         elif rows:
-            self.stdout.write(table([COLUMNS, *map(as_line, rows)]))
-        else:
-            self.stderr.write("There is none. Make one: python3 manage.py token make --help")
+            self.say(self.screen(options).text(table(rows)))
+        if not rows:
+            self.nothing(f"There is no token. Make one: {program()} token make --help")
 
-    def revoke(self, *, id, json, **options):  # noqa: A002  # the name of the argument
-        now = timezone.now()
-        token = Token.objects.select_related("user").filter(pk=id).first() if id <= MOST else None
+    def revoke(self, options) -> None:
+        now, number = timezone.now(), options["id"]
+        tokens = Token.objects.select_related("user")
+        token = tokens.filter(pk=number).first() if 0 < number <= MOST else None
         if token is None:
-            raise CommandError(f"There is no token {id}: python3 manage.py token list tells them.")
+            self.nothing(f"There is no token {number}: {program()} token list tells them.")
         if not services.revoke(token, by=None, at=now):
-            raise CommandError(f"Token {id} was revoked before, at {token.revoked_at:%F %T} UTC.")
-        if json:
-            self.stdout.write(as_json(told(token, now)))
+            raise CommandError(
+                f"Token {number} was revoked before, at {token.revoked_at:%F %T} UTC."
+            )
+        if options["json"]:
+            self.say(as_json(told(token, now)))
         else:
-            self.stderr.write(f"Token {id}, “{token.name}” of {token.user}, is revoked.")
+            self.warn(f"Token {number}, “{token.name}” of {token.user}, is revoked.")
 
-
-def found(name: str):
-    """Return the user of that name. Raises CommandError, which says who there is to ask."""
-    users = get_user_model().objects
-    user = users.filter(username=name).first() if name.isprintable() else None
-    if user is None:
-        raise CommandError(
-            f"There is no user {name[:150]!r}: make one in the admin, or by "
-            "python3 manage.py createsuperuser."
-        )
-    return user
+    def user(self, name: str):
+        """Return the user of that name; without one, end with who there is to ask."""
+        user = get_user_model().objects.filter(username=name).first()
+        if user is None:
+            self.nothing(
+                f"There is no user “{safe(name, 150)}”: make one in the admin, or by "
+                f"{program()} createsuperuser."
+            )
+        return user
 
 
 def said(error: ValidationError) -> str:
@@ -145,21 +145,15 @@ def told(token: Token, now: datetime) -> dict:
 
 
 def as_json(value) -> str:
-    return json.dumps(value, indent=2, default=datetime.isoformat)
+    return json.dumps(value, cls=JSONEncoder, indent=2) + "\n"
 
 
-def as_line(row: dict) -> tuple[str, ...]:
-    times = [row[name] for name in ("created_at", "expires_at", "last_used_at")]
-    created, expires, used = (f"{time:%F %H:%M}" if time else "never" for time in times)
-    scopes = ",".join(row["scopes"])
-    owner, name, host = row["user"], row["name"], row["host_id"] or "any"
-    return (str(row["id"]), owner, name, scopes, host, created, expires, used, row["state"])
-
-
-def table(rows: list[tuple[str, ...]]) -> str:
-    """Align the columns of a table with their longest words."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+def table(rows: Iterable[dict]) -> Table:
+    """Return tokens, as they are told, as a table for a terminal."""
+    drawn = Table(*COLUMNS, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for row in rows:
+        times = [row[name] for name in ("created_at", "expires_at", "last_used_at")]
+        created, expires, used = (f"{time:%F %H:%M}" if time else "never" for time in times)
+        words = (row["user"], row["name"], ",".join(row["scopes"]), row["host_id"] or "any")
+        drawn.add_row(*map(plain, (row["id"], *words, created, expires, used, row["state"])))
+    return drawn
