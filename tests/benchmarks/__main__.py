@@ -19,6 +19,7 @@ QUICK = (
     ["webhooks"],
     ["look"],
     ["idle"],
+    ["fuzz"],
 )
 SOAKS = (["soak"], ["soak", "--kill"])
 
