@@ -1,5 +1,6 @@
 """What is asked of the atlas: the read model's verbs."""
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -123,6 +124,18 @@ class MemoryQuerySet(models.QuerySet):
     def search(self, text: str):
         """Match notes as the search of ports does what they say."""
         return self.filter(_found(text, NOTED_IN))
+
+
+def has_tag(*words: str, of: str = "") -> Q:
+    """
+    Return what is so of notes with one of these tags; with `of="note__"`, of ports with such.
+
+    SQLite can't be asked what a list contains, so it is the text of the list that is.
+    """
+    found = Q()
+    for word in words:
+        found |= Q(**{f"{of}tags__icontains": json.dumps(word)})
+    return found
 
 
 def _found(text: str, columns: Iterable[str]) -> Q:

@@ -19,6 +19,7 @@ from portatlas.admin.exchange import Exchanged
 from portatlas.admin.facets import FacetedChangeList, FacetFilter
 from portatlas.admin.sorting import said, urgency
 from portatlas.models import SEE_PORTS, Port
+from portatlas.querysets import has_tag
 
 
 class TagFilter(FacetFilter):
@@ -33,8 +34,7 @@ class TagFilter(FacetFilter):
 
     def queryset(self, request, queryset):
         tag = self.value()
-        # The text of the list: SQLite can't be asked what a list contains.
-        return queryset.filter(tags__icontains=f'"{tag}"') if tag else queryset
+        return queryset.filter(has_tag(tag)) if tag else queryset
 
 
 class NoteChangeList(FacetedChangeList):

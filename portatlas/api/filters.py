@@ -1,5 +1,3 @@
-import json
-
 import django_filters as filters
 from django.db.models import Q
 from django.utils import timezone
@@ -9,6 +7,7 @@ from notes.models import EVERY_HOST, PortNote
 from portatlas import states
 from portatlas.api.asking import Flag, Moment, OneOf, Ports, Texts, Whole
 from portatlas.models import Port
+from portatlas.querysets import has_tag
 from portatlas.states import PortState
 
 MOST_PID = 2**31 - 1
@@ -88,10 +87,7 @@ class PortFilter(filters.FilterSet):
         return queryset.filter(shared if value else ~shared, note__isnull=False)
 
     def has_tag(self, queryset, name, value):
-        any_of = Q()
-        for tag in value:
-            any_of |= Q(note__tags__icontains=json.dumps(tag))
-        return queryset.filter(any_of)
+        return queryset.filter(has_tag(*value, of="note__"))
 
     def is_stale(self, queryset, name, value):
         today = timezone.now().date()

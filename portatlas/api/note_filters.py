@@ -1,5 +1,3 @@
-import json
-
 import django_filters as filters
 from django.db.models import Q
 from django.utils import timezone
@@ -8,6 +6,7 @@ from collector.sweep import Protocol, Scope
 from notes.models import PortNote
 from portatlas.api.asking import Flag, Moment, OneOf, Ports, Texts, Whole
 from portatlas.models import Memory
+from portatlas.querysets import has_tag
 
 
 class NoteFilter(filters.FilterSet):
@@ -34,10 +33,7 @@ class NoteFilter(filters.FilterSet):
         fields: tuple[str, ...] = ()
 
     def has_tag(self, queryset, name, value):
-        any_of = Q()
-        for tag in value:
-            any_of |= Q(tags__icontains=json.dumps(tag))
-        return queryset.filter(any_of)
+        return queryset.filter(has_tag(*value))
 
     def is_stale(self, queryset, name, value):
         old = Q(review_by__lt=timezone.now().date())

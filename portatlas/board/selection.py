@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.http import QueryDict
 
 from notes.models import EVERY_HOST
-from portatlas.querysets import MemoryQuerySet, PortQuerySet
+from portatlas.querysets import MemoryQuerySet, PortQuerySet, has_tag
 from portatlas.states import PortState
 
 LONGEST = 200  # characters of a search
@@ -90,7 +90,7 @@ class Selection:
         if self.owner:
             ports = ports.filter(note__owner=self.owner)
         if self.tag:
-            ports = ports.filter(note__tags__icontains=f'"{self.tag}"')
+            ports = ports.filter(has_tag(self.tag, of="note__"))
         if self.stale:
             ports = ports.stale(today)
         return ports.search(self.q)
@@ -102,7 +102,7 @@ class Selection:
         if self.owner:
             notes = notes.filter(owner=self.owner)
         if self.tag:
-            notes = notes.filter(tags__icontains=f'"{self.tag}"')
+            notes = notes.filter(has_tag(self.tag))
         if self.stale:
             notes = notes.filter(review_by__lt=today)
         return notes.search(self.q)
