@@ -8,11 +8,10 @@ from collector.models import HostEvent, PortEvent
 from collector.sweep import Protocol
 from portatlas.api.asking import Asked, Filters, Moment, OneOf, Ports, Texts
 from portatlas.api.conditional import Conditional, conditional
+from portatlas.api.event_rows import OF_EVENT, OF_PORT, as_json
 from portatlas.api.pagination import Newest
 from portatlas.api.rows import iso
 
-OF_EVENT = ("id", "event_type", "timestamp", "pid", "cause", "changes")
-OF_PORT = ("host_id", "protocol", "port")
 OF_HOST_EVENT = ("id", "host_id", "event_type", "timestamp", "detail")
 
 
@@ -99,8 +98,7 @@ class EventViewSet(History):
         return PortEvent.objects.values(*OF_EVENT, *(f"port_runtime__{name}" for name in OF_PORT))
 
     def told(self, row: dict) -> dict:
-        key = {name: row.pop(f"port_runtime__{name}") for name in OF_PORT}
-        return key | row | {"timestamp": iso(row["timestamp"])}
+        return as_json(row, {name: row.pop(f"port_runtime__{name}") for name in OF_PORT})
 
 
 class HostEventViewSet(History):

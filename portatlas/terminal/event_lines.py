@@ -1,11 +1,11 @@
 """Events as lines: for people, and for programs as JSON."""
 
 import json
-from typing import Any
 
 from rich.text import Text
 
 from collector.models import PortEvent
+from portatlas.api.event_rows import OF_EVENT, OF_PORT, as_json
 from portatlas.board import timeline
 from portatlas.terminal.screen import plain
 
@@ -30,20 +30,8 @@ def line(event: PortEvent) -> Text:
     return text
 
 
-def as_json(event: PortEvent) -> dict[str, Any]:
-    port = event.port_runtime
-    return {
-        "id": event.pk,
-        "host_id": port.host_id,
-        "protocol": port.protocol,
-        "port": port.port,
-        "event_type": event.event_type,
-        "timestamp": event.timestamp.isoformat().replace("+00:00", "Z"),
-        "pid": event.pid,
-        "cause": event.cause,
-        "changes": event.changes,
-    }
-
-
 def json_line(event: PortEvent) -> str:
-    return json.dumps(as_json(event)) + "\n"
+    """Tell an event as the API does, in one line. Needs its port."""
+    of_event = {name: getattr(event, name) for name in OF_EVENT}
+    of_port = {name: getattr(event.port_runtime, name) for name in OF_PORT}
+    return json.dumps(as_json(of_event, of_port)) + "\n"
