@@ -6,27 +6,47 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Self
 
-from django.db.models import Subquery
+from django.db.models import BigIntegerField, IntegerField, QuerySet, Subquery
 
 from collector.models import Host, PortEvent
 from notes.models import PortNote
+from portatlas.notifications.conditions import OVERLAP
+
+
+class Count(Subquery):
+    """How many rows a query has."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS lines)"
+    output_field = IntegerField()
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All hosts, and the numbers of the last event and of the last change of a note."""
+    """
+    All hosts, and the numbers of the last event and of the last change of a note.
+
+    Of two transactions the later one may have the lower numbers; so how many of the last numbers
+    are taken counts, too.
+    """
 
     hosts: Sequence[Host]
-    last_event: int
-    last_note: int
+    last_event: int = 0
+    last_note: int = 0
+    taken_events: int = 0
+    taken_notes: int = 0
 
     @classmethod
     def read(cls) -> Self:
-        newest = PortEvent.objects.order_by("-pk").values("pk")[:1]
-        last = PortNote.history.order_by("-history_id").values("history_id")[:1]
-        hosts = list(Host.objects.annotate(last_event=Subquery(newest), last_note=Subquery(last)))
-        first = hosts[0] if hosts else None
-        return cls(hosts, (first and first.last_event) or 0, (first and first.last_note) or 0)
+        events, notes = PortEvent.objects.all(), PortNote.history.all()
+        newest = {
+            "last_event": _last(events),
+            "last_note": _last(notes),
+            "taken_events": Count(_newest(events)),
+            "taken_notes": Count(_newest(notes)),
+        }
+        hosts = list(Host.objects.annotate(**newest))
+        found = {name: getattr(host, name) or 0 for host in hosts[:1] for name in newest}
+        return cls(hosts, **found)
 
     @cached_property
     def name(self) -> str:
@@ -40,5 +60,16 @@ class Scene:
             + (() if host.digest else (host.last_look_at,))
             for host in self.hosts
         ]
-        whole = repr((told, self.last_event, self.last_note))
+        whole = repr((told, self.last_event, self.last_note, self.taken_events, self.taken_notes))
         return blake2b(whole.encode(), digest_size=16).hexdigest()
+
+
+def _last(lines: QuerySet) -> Subquery:
+    return Subquery(lines.order_by("-pk").values("pk")[:1], output_field=BigIntegerField())
+
+
+def _newest(lines: QuerySet) -> QuerySet:
+    """Return the lines that have one of the last numbers."""
+    # The limit makes PostgreSQL read an index backwards, however long the history is.
+    newest = lines.filter(pk__gt=_last(lines) - OVERLAP).order_by("-pk")
+    return newest.values("pk")[:OVERLAP]

@@ -1,5 +1,6 @@
 """What rules tell of, what they never do, and when."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import time, timedelta
@@ -7,7 +8,7 @@ from itertools import chain
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, transaction
 
 from collector.models import PortEvent, PortRuntime
 from collector.services import reconcile
@@ -117,7 +118,7 @@ def test_a_message_says_what_is_known_of_a_port(story, make_rule):
             "owner": "alice",
             "held_by": "nginx",
             "reach": "any",
-            "since": "2026-01-01T12:00:30+00:00",
+            "since": "2026-01-01T12:00:30Z",
         }
     ]
 
@@ -576,6 +577,50 @@ def test_a_rule_that_fails_stops_no_other(story, make_rule, monkeypatch, caplog)
     assert first == ["1 unnoted port: 81/tcp on atlas"]
     assert "could not be evaluated" in caplog.text
     assert story.look(A, B) == ["1 new port: 81/tcp on atlas"]
+
+
+def test_a_time_zone_that_is_no_more_stops_no_other_rule(story, make_rule, caplog):
+    quiet = {"quiet_from": time(22), "quiet_until": time(6)}
+    make_rule("new_port", time_zone="Europe/Atlantis", **quiet)
+    make_rule("unnoted")
+    story.look(A)
+
+    assert story.look(A, B) == ["1 unnoted port: 81/tcp on atlas"]
+    assert "The rule" in caplog.text
+    assert "Europe/Atlantis" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_is_noticed_though_a_later_one_was_committed_before(story, make_rule):
+    if connection.vendor == "sqlite":
+        pytest.skip("one connection writes at a time, by the database itself")
+    early, late = [PortNote.objects.create(host_id="atlas", port=port) for port in (82, 81)]
+    make_rule("ghost", tag="shop")
+    story.look(A, B, C)
+    story.look(A)
+    written, overtaken = threading.Event(), threading.Event()
+
+    def write_slowly():
+        with transaction.atomic():
+            late.tags = ["shop"]
+            late.save()
+            written.set()
+            assert overtaken.wait(30)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        ended = other.submit(write_slowly)
+        assert written.wait(30)
+        early.tags = ["shop"]
+        early.save()
+        told = [story.after(evaluate_by_clock=False)]
+        overtaken.set()
+        ended.result()
+        told.append(story.after(evaluate_by_clock=False))
+
+    numbers = PortNote.history.order_by("-pk").values_list("port", flat=True)[:2]
+    assert list(numbers) == [82, 81]
+    assert told == [["1 missing port: 82/tcp on atlas"], ["1 missing port: 81/tcp on atlas"]]
 
 
 @pytest.mark.django_db(transaction=True)
