@@ -1,7 +1,7 @@
 """What was on ports at some time: whether they listened, from when to when, and who held them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,18 +93,30 @@ def counted(moment: datetime, now: datetime) -> dict[str, Counter[Look]]:
     The sockets of clients are left out. `moment` is not later than now.
     """
     hosts = Host.objects.in_bulk()
+    found: dict[str, Counter[Look]] = {host_id: Counter() for host_id in hosts}
+    for port, look in looks(Port.objects.without_clients().order_by(), hosts, moment, now):
+        found[port.host_id][look] += 1
+    return found
+
+
+def looks(
+    ports: QuerySet, hosts: Mapping[str, Host], moment: datetime, now: datetime
+) -> Iterator[tuple[Port, Look]]:
+    """
+    Yield ports in their order, each with what it was at a moment, in four queries at most.
+
+    `hosts` are all that there are, by name; `moment` is not later than now.
+    """
     kept = kept_since(now)
     stretches = stretches_at(hosts.values(), moment, now)
     following = _of_port(timestamp__gt=moment).order_by("timestamp", "pk")
-    ports = Port.objects.without_clients().only(*COUNTED).order_by()
-    found: dict[str, Counter[Look]] = {host_id: Counter() for host_id in hosts}
-    for port in ports.annotate(**{f"next_{name}": _first(following, name) for name in TOLD}):
+    rows = ports.only(*COUNTED)
+    for port in rows.annotate(**{f"next_{name}": _first(following, name) for name in TOLD}):
         port.host = hosts[port.host_id]
         stretch, _ = stretches[port.host_id]
         transition = presence.transition(*(getattr(port, f"next_{name}") for name in TOLD))
-        rows = [transition] if transition.time else []
-        found[port.host_id][_look(port, moment, stretch, rows, kept)] += 1
-    return found
+        became = [transition] if transition.time else []
+        yield port, _look(port, moment, stretch, became, kept)
 
 
 def kept_since(now: datetime) -> datetime:

@@ -12,7 +12,7 @@ from notes.models import named
 from portatlas import tally
 from portatlas.api import rows
 from portatlas.api.asking import Asked, Filters, InOrder
-from portatlas.api.at import AT, as_of, asked_at
+from portatlas.api.at import AT, LOOK, Then, as_of, asked_at, asked_look
 from portatlas.api.conditional import Conditional, conditional
 from portatlas.api.filters import PortFilter
 from portatlas.api.pagination import Pages
@@ -87,17 +87,21 @@ class PortViewSet(Asked, Conditional, viewsets.GenericViewSet):
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return ("at", "limit", "offset", "ordering", "search") if self.action == "list" else ("at",)
+        of_list = ("at", "look", "limit", "offset", "ordering", "search")
+        return of_list if self.action == "list" else ("at",)
 
     @conditional
-    @extend_schema(parameters=[AT])
+    @extend_schema(parameters=[AT, LOOK])
     def list(self, request):
         """List ports, the most urgent first unless `ordering` says otherwise."""
         now = timezone.now()
         then = asked_at(request, now)
+        look = asked_look(request, then)
         # Nothing but a page of all of them is asked for most often.
         if request.query_params.keys() <= {"limit", "offset", "at"}:
             found = Urgent(now)
+        elif look:
+            found = Then(self.filter_queryset(Port.objects.without_clients()), look, then, now)
         else:
             found = Chosen(self.filter_queryset(Port.objects.for_board(now)))
         page = self.paginate_queryset(found)

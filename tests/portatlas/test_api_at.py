@@ -69,6 +69,51 @@ def test_each_port_tells_what_it_was(history, ask):
     ]
 
 
+@pytest.mark.parametrize(
+    ("hours", "look", "numbers"),
+    [(0.5, "up", [22]), (0.5, "down", [80]), (1.5, "up", [22, 80]), (6, "unknown", [22, 80])],
+)
+def test_those_that_were_up_then_are_asked_for_by_look(hours, look, numbers, history, ask):
+    found = ask("ports/", hours, f"&look={look}")
+
+    assert found["count"] == len(numbers)
+    assert [port["port"] for port in found["results"]] == numbers
+    assert set(looks(found).values()) == {look}
+
+
+def test_a_look_is_chosen_by_key_and_note_too_and_page_by_page(history, ask, write_note):
+    write_note(80, owner="alice")
+
+    assert looks(ask("ports/", 1.5, "&look=up&owner=alice")) == {80: "up"}
+    assert looks(ask("ports/", 1.5, "&look=up&port=1-79")) == {22: "up"}
+    second = ask("ports/", 1.5, "&look=up&limit=1&offset=1")
+    assert (second["count"], looks(second)) == (2, {80: "up"})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "at=2026-01-01T13:30:00Z&active=true",
+        "at=2026-01-01T13:30:00Z&state=ghost",
+        "at=2026-01-01T13:30:00Z&search=nginx",
+        "at=2026-01-01T13:30:00Z&ordering=severity",
+        "at=2026-01-01T13:30:00Z&look=awake",
+        "look=up",
+    ],
+)
+def test_what_speaks_of_today_is_refused_for_another_time(query, history, ask, client):
+    answer = client.get(f"/api/v1/ports/?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["parameter"] in {
+        "active",
+        "state",
+        "search",
+        "ordering",
+        "look",
+    }
+
+
 def test_a_port_tells_who_held_it_and_since_when(history, ask):
     found = ask("ports/atlas/tcp/80/", 2.5)
 
@@ -112,10 +157,6 @@ def test_a_page_of_then_has_the_shape_of_one_of_now(history, ask, client):
 
     assert [set(port) - {"then"} for port in then["results"]] == [set(p) for p in now["results"]]
     assert then["count"] == now["count"] == 2
-
-
-def test_the_filters_choose_among_the_ports_of_today(history, ask):
-    assert looks(ask("ports/", 0.5, "&port=80&active=true")) == {80: "down"}
 
 
 def test_the_summary_tells_how_many_listened(history, ask):
