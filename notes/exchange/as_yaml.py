@@ -19,6 +19,7 @@ DEEPEST_FOREIGN = 40
 MOST_MERGED = 100_000  # mappings that come into others by `<<`, and their names
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NUMBER = re.compile(r"[-+.]?[0-9][-+.:_0-9a-fA-FxXoOTZ ]*")  # or a date, to some reader of YAML
 FOLDED = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -170,7 +171,7 @@ class _Writer(Dumper):  # type: ignore[misc,valid-type]  # which of the two is k
 
 def _text(writer: Any, text: str) -> Any:
     """Write lines as a block; in quotes what has more than letters and ends of lines."""
-    style = '"' if FOLDED.search(text) else "|" if "\n" in text else None
+    style = '"' if FOLDED.search(text) or NUMBER.fullmatch(text) else "|" if "\n" in text else None
     return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -46,7 +46,8 @@ def lines(plan: Plan, *, replaced: bool, unit: str = "line") -> Iterator[str]:
     """Yield the report, line by line: the sentence, the new notes, and each difference."""
     yield sentence(plan, replaced=replaced)
     for change in plan.new[:MOST_NEW]:
-        yield f"+ {named(change.key)}: {value(change.values.get('title'))}"
+        title = change.values.get("title")
+        yield f"+ {named(change.key)}: {value(title) if title else 'without a title'}"
     if len(plan.new) > MOST_NEW:
         yield f"+ and {len(plan.new) - MOST_NEW} more"
     for change in plan.conflicts:

@@ -93,6 +93,42 @@ def test_what_is_printed_is_the_same_bytes_as_the_file(form, tmp_path, write_not
     assert capsysbinary.readouterr().out == (tmp_path / "file").read_bytes()
 
 
+def test_who_may_read_a_file_stays_as_it_was_and_a_link_is_followed(tmp_path, write_note):
+    write_note(80, title="Shop")
+    file, link = tmp_path / "notes.yaml", tmp_path / "link.yaml"
+    file.touch(0o640)
+    link.symlink_to(file)
+
+    run("export", link)
+
+    assert link.is_symlink()
+    assert "Shop" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_no_file_is_written_into_and_never_replaced(tmp_path, write_note):
+    write_note(80, title="Shop")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:  # noqa: S603, S607  # of this test
+        run("export", pipe)
+        printed = reader.stdout.read()
+
+    assert b"Shop" in printed
+    assert pipe.is_fifo()
+
+
+def test_a_title_that_looks_like_a_number_stays_a_text_for_every_reader(write_note):
+    write_note(80, title="0800")
+    write_note(81, title="2027-01-31")
+
+    printed, _ = run("export")
+
+    assert 'title: "0800"' in printed
+    assert 'title: "2027-01-31"' in printed
+
+
 def test_a_file_that_cant_be_written_is_told_and_leaves_nothing(tmp_path, db):
     (tmp_path / "notes").mkdir()
 
@@ -112,7 +148,7 @@ def test_where_something_differs_nothing_is_written(file, write_note):
     assert code == CHANGED
     assert printed == (
         "1 note is new, 1 differs, 0 are the same.\n"
-        "+ 81/tcp on atlas: nothing\n"
+        "+ 81/tcp on atlas: without a title\n"
         "! 80/tcp on atlas, line 4:\n"
         "    title: here “Old”, in the file “Shop”\n"
     )

@@ -7,6 +7,7 @@ file or the command line can't, and 4 when notes differ from the file and nothin
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,7 +63,9 @@ class Command(BaseCommand):
 
         draft = verbs.add_parser("draft", help="make a file to review and import, write no note")
         draft.add_argument("file", help="- for standard input")
-        draft.add_argument("--from", dest="kind", required=True, choices=[*DRAFTS])
+        draft.add_argument(
+            "--from", dest="kind", required=True, choices=[kind.value for kind in DRAFTS]
+        )
         draft.add_argument("--host", help="whose ports they are; default: this host, or as it says")
         draft.add_argument("-o", "--output", default=STANDARD, help="default: standard output")
         draft.add_argument("--format", choices=DRAFTED, help="default: as OUTPUT ends, else yaml")
@@ -136,8 +139,12 @@ class Command(BaseCommand):
         if file != STANDARD:
             _write(Path(file), data)
         elif buffer := getattr(self.stdout, "buffer", None):
-            buffer.write(data)
-            buffer.flush()
+            try:
+                buffer.write(data)
+                buffer.flush()
+            except OSError as exc:
+                why = f"Standard output can't be written: {exc.strerror}."
+                raise CommandError(why, returncode=NO_DATABASE) from exc
         else:
             self.stdout.write(data.decode(), ending="")
 
@@ -173,10 +180,22 @@ def _read(file: str) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file beside its place, and put it there when it is whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """
+    Write a file beside its place, and put it there when it is whole.
+
+    Who may read it stays as it was. A link is followed, and what is no file is written into.
+    """
     try:
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            with path.open("wb") as opened:
+                opened.write(data)
+            return
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
+            beside.touch(0o600 if path.exists() else 0o666, exist_ok=False)
+            if path.exists():
+                shutil.copymode(path, beside)
             beside.write_bytes(data)
             beside.replace(path)
         finally:
