@@ -17,10 +17,11 @@ from functools import reduce
 from operator import or_
 
 from django.db import DatabaseError
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from portatlas.notifications import channels
 from portatlas.notifications.backoff import wait
+from portatlas.notifications.messages import RECOVERED
 from portatlas.notifications.models import Channel, Delivery
 from portatlas.notifications.vault import SecretLostError, unseal
 
@@ -60,8 +61,17 @@ def send_due(clock: Callable[[], datetime], terms: Terms) -> int:
 
 
 def claim(at: datetime) -> list[Delivery]:
-    """Claim up to a batch of what is due, by one conditional UPDATE."""
-    due = Delivery.objects.filter(OPEN, ready_at__lte=at)
+    """
+    Claim up to a batch of what is due, by one conditional UPDATE.
+
+    That something is over waits until what it is about has arrived, or was given up.
+    """
+    raised = Delivery.objects.filter(
+        OPEN, rule=OuterRef("rule"), channel=OuterRef("channel"), pk__lt=OuterRef("pk")
+    )
+    due = Delivery.objects.filter(OPEN, ready_at__lte=at).exclude(
+        Exists(raised), document__event=RECOVERED
+    )
     pks = list(due.order_by("ready_at", "pk").values_list("pk", flat=True)[:BATCH])
     if not pks:
         return []

@@ -68,7 +68,7 @@ def _write(  # noqa: PLR0913  # all that a message is made of
             channel_name=channel.name,
             subject=message.subject,
             body=message.text,
-            document=message.document,
+            document=message.document | {"created_at": wording.iso(at)},
             created_at=at,
             ready_at=at,
         )

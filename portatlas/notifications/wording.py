@@ -94,7 +94,7 @@ def of_port(rule: Rule, port: Port, site: str, matter: Matter | None = None) -> 
         "owner": clean(port.note.owner) if port.note else "",
         "held_by": holder,
         "reach": port.scope,
-        "since": matter and _iso(matter.since),
+        "since": matter and iso(matter.since),
     }
     return Item(str(port), ", ".join(said), _page(site, port), facts)
 
@@ -133,11 +133,11 @@ def _of_host(matter: Matter, site: str, listening: int | None) -> Item:
     said = f"nothing was seen since {matter.since:%F %T} UTC"
     if listening is not None:
         said = f"{count(listening, 'port', 'ports')} listening at the first look"
-    facts = {"host": matter.host_id, "since": _iso(matter.since)}
+    facts = {"host": matter.host_id, "since": iso(matter.since)}
     return Item(matter.host_id, said, f"{site}/hosts/{matter.host_id}/" if site else "", facts)
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
     """Write a time as the API does."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 

@@ -17,7 +17,7 @@ from django.db import OperationalError, connection
 from portatlas.notifications import delivery
 from portatlas.notifications.channels import SECONDS, email, http
 from portatlas.notifications.delivery import Terms, claim, send_due
-from portatlas.notifications.models import Channel, Delivery
+from portatlas.notifications.models import Channel, Delivery, Rule
 from portatlas.notifications.vault import SecretLostError, seal, unseal
 from tests.conftest import NOON
 from tests.portatlas import receivers
@@ -101,6 +101,33 @@ def test_what_fails_is_sent_again_with_the_same_key(queue):
     assert result(sent) == ("delivered", 3, "")
     assert len({post.headers["Idempotency-Key"] for post in posts}) == 1
     assert len(posts) == 3
+
+
+def test_a_recovery_waits_for_what_it_is_about(queue):
+    rule = Rule.objects.create(name="Ghosts", kind="ghost")
+    answers = iter([500, 200, 200])
+    with receivers.http(lambda post: next(answers)) as (url, posts):
+        raised, over = queue(address=url), queue(address=url)
+        Delivery.objects.update(rule=rule, channel=raised.channel)
+        Delivery.objects.filter(pk=over.pk).update(document={"version": 1, "event": "recovered"})
+        send()
+        first = [result(raised)[0], result(over)[0]]
+        send(NOON + 2 * MINUTE)
+        second = [result(raised)[0], result(over)[0]]
+        send(NOON + 2 * MINUTE)
+
+    assert first == ["queued", "queued"]
+    assert second == ["delivered", "queued"]
+    assert [result(over)[0], len(posts)] == ["delivered", 3]
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "100.100.100.200", "224.0.0.1"])
+def test_of_addresses_that_are_never_asked_nobody_is_told_to_allow_them(address, queue):
+    sent = queue(address=f"http://{address}/")
+    send(allow_private=True)
+
+    assert result(sent)[0] == "given_up"
+    assert "PORTATLAS_WEBHOOKS_PRIVATE" not in result(sent)[2]
 
 
 def test_nothing_is_sent_before_its_time(queue):

@@ -17,9 +17,10 @@ from portatlas.notifications.channels.deadline import Deadline
 from portatlas.notifications.channels.targets import Place, RefusedError, is_allowed, parse
 
 PRIVATE = (
-    "{} is an address of this machine, of its own network or of no single host. Set "
+    "{} is an address of this machine or of its own network. Set "
     "PORTATLAS_WEBHOOKS_PRIVATE=true to send into private networks."
 )
+NEVER = "{} is of no single host, or a place where clouds keep secrets: no message goes there."
 
 
 class Connection(http.client.HTTPConnection):
@@ -88,7 +89,8 @@ def resolve(place: Place, *, allow_private: bool) -> list[tuple]:
         raise FailedError(f"{place.host} is not found.") from None
     for *_rest, address in found:
         if not is_allowed(ip_address(address[0]), allow_private=allow_private):
-            raise RefusedError(PRIVATE.format(place.host))
+            is_ever = is_allowed(ip_address(address[0]), allow_private=True)
+            raise RefusedError((PRIVATE if is_ever else NEVER).format(place.host))
     return [(family, address) for family, *_rest, address in found]
 
 
