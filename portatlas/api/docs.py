@@ -4,6 +4,7 @@ from csp.constants import SELF
 from csp.decorators import csp_update
 from django.contrib.auth.decorators import login_required
 from django.urls import path
+from django.views.generic import RedirectView
 from drf_spectacular.renderers import (
     OpenApiJsonRenderer,
     OpenApiJsonRenderer2,
@@ -57,6 +58,7 @@ swagger = SpectacularSwaggerSplitView.as_view(template_name="api/swagger.html", 
 redoc = SpectacularRedocView.as_view(template_name="api/redoc.html", **PAGE)
 
 urlpatterns = [
+    path("", login_required(RedirectView.as_view(pattern_name="api-docs"))),
     path("schema/", Description.as_view(), name="schema"),
     path("docs/", login_required(csp_update(IMAGES)(swagger)), name="api-docs"),
     path("redoc/", login_required(csp_update(IMAGES | STYLES)(redoc)), name="api-redoc"),

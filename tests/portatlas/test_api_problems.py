@@ -52,7 +52,7 @@ def test_the_type_of_a_problem_leads_to_a_text_about_it(kind, client):
     assert answer.text == f"{kind.title} ({kind.status})\n\n{kind.meaning}\n"
 
 
-@pytest.mark.parametrize("path", ["/api/", "/api/v1/", "/api/v2/ports/", "/api/v1/problems/no/"])
+@pytest.mark.parametrize("path", ["/api/", "/api/v2/ports/", "/api/v1/problems/no/"])
 def test_an_address_that_is_none_of_the_api_is_a_problem(path, client):
     assert told(client.get(path)) == (404, "not-found")
 

@@ -136,3 +136,16 @@ def test_whatever_stands_behind_the_question_mark_is_text(page, admin_client):
 
     assert response.status_code == 200
     assert "<script>" not in response.text
+
+
+def test_the_address_of_the_api_itself_leads_to_its_description(admin_client):
+    response = admin_client.get("/api/v1/")
+
+    assert (response.status_code, response["Location"]) == (302, "/api/v1/docs/")
+
+
+def test_the_front_of_the_admin_leads_to_what_programs_read(admin_client):
+    text = admin_client.get("/admin/").text
+
+    assert 'href="/api/v1/docs/"' in text
+    assert 'href="/changes.atom"' in text
