@@ -1,12 +1,12 @@
 """What may be asked of a list: each parameter by its name, and what it may say."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import django_filters as filters
 from django import forms
-from django.db.models import Q
+from django.db.models import F, OrderBy, Q
 from django.http import QueryDict
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
@@ -192,7 +192,12 @@ class Asked:
 
 
 class InOrder(Ordering):
-    """An order by columns that the view names; another is refused, not passed over."""
+    """
+    An order by columns that the view names; another is refused, not passed over.
+
+    Of those that may hold nothing the view says in `ordering_columns` where they are. Whatever
+    the database is, what holds nothing comes last.
+    """
 
     def remove_invalid_fields(self, queryset, fields, view, request):
         if len(fields) > len(view.ordering_fields) or any(
@@ -201,4 +206,11 @@ class InOrder(Ordering):
             known = ", ".join(view.ordering_fields)
             message = f"It is one of {known}, or some of them with commas; with - it is reversed."
             raise InvalidParameter({self.ordering_param: [message]})
-        return fields
+        return [_in_order(field, getattr(view, "ordering_columns", {})) for field in fields]
+
+
+def _in_order(field: str, columns: Mapping[str, str]) -> str | OrderBy:
+    name = field.removeprefix("-")
+    if name not in columns:
+        return field
+    return OrderBy(F(columns[name]), descending=field.startswith("-"), nulls_last=True)

@@ -80,9 +80,18 @@ class PortViewSet(Asked, Conditional, viewsets.GenericViewSet):
     pagination_class = Pages
     filterset_class = PortFilter
     filter_backends = [PortSearch, Filters, InOrder]
+    ordering_columns = {
+        "active_since": "active_since",
+        "last_disappeared_at": "last_disappeared_at",
+        "title": "note__title",
+        "owner": "note__owner",
+        "service_type": "note__service_type",
+        "risk_level": "note__risk_level",
+        "review_by": "note__review_by",
+    }
     ordering_fields = [
         *("severity", "host_id", "protocol", "port", "process_name", "user", "unit"),
-        *("first_seen_at", "active_since", "last_disappeared_at"),
+        *("first_seen_at", *ordering_columns),
     ]
 
     @property

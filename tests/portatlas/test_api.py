@@ -1,4 +1,5 @@
 import base64
+from datetime import date
 
 import pytest
 
@@ -143,3 +144,26 @@ def test_the_api_takes_a_user_name_and_a_password(client, django_user_model, ope
     answer = client.get("/api/v1/ports/", headers={"authorization": f"Basic {credentials}"})
 
     assert answer.json()["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ordering", "numbers"),
+    [
+        ("owner", [443, 22, 80]),
+        ("-owner", [22, 443, 80]),
+        ("review_by", [22, 80, 443]),
+        ("-review_by", [22, 80, 443]),
+        ("-last_disappeared_at,port", [22, 80, 443]),
+    ],
+)
+def test_an_order_by_what_a_note_says_ends_with_what_says_nothing(
+    ordering, numbers, admin_client, open_port, write_note
+):
+    for number in (80, 22, 443):
+        open_port(number)
+    write_note(22, owner="zoe", review_by=date(2027, 1, 1))
+    write_note(443, owner="alice")
+
+    answer = admin_client.get(f"/api/v1/ports/?ordering={ordering}").json()
+
+    assert [port["port"] for port in answer["results"]] == numbers

@@ -88,7 +88,13 @@ class Command(BaseCommand):
 
     def export(self, *, file, format, host, **options):  # noqa: A002  # as the option is called
         notes = PortNote.objects.filter(host_id=host) if host else PortNote.objects.all()
-        self._put(file, formats.dump(services.collect(notes), _format(format, file)))
+        document = services.collect(notes)
+        self._put(file, formats.dump(document, _format(format, file)))
+        if file != STANDARD:
+            number = len(document.entries)
+            self.stderr.write(
+                f"{number} {'note is' if number == 1 else 'notes are'} in {file} now."
+            )
 
     def take(self, *, file, format, dry_run, replace, edited, json, **options):  # noqa: A002, PLR0913  # as the options are called
         text = formats.decode(_read(file))
