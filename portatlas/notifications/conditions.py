@@ -9,7 +9,7 @@ from collector.sweep import Scope
 from portatlas import states
 from portatlas.models import Port
 from portatlas.notifications.models import Matter, Rule
-from portatlas.querysets import BOOT, PortQuerySet
+from portatlas.querysets import BOOT, PortQuerySet, has_tag
 
 REMEMBERED = timedelta(days=1)  # how long what happened is news, and kept from being told again
 OVERLAP = 1_000  # events that are read again: a long transaction may have had lower numbers
@@ -26,7 +26,7 @@ def narrowed(rule: Rule) -> PortQuerySet:
     if rule.host_id:
         ports = ports.filter(host=rule.host_id)
     if rule.tag:
-        ports = ports.filter(note__tags__icontains=f'"{rule.tag}"')
+        ports = ports.filter(has_tag(rule.tag, of="note__"))
     if rule.scope:
         ports = ports.filter(scope__in=list(Scope)[Scope(rule.scope).width :])
     return ports

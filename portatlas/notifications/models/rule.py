@@ -1,11 +1,10 @@
-"""Who is told what, and what became of it."""
+"""Who is told what, and what there is to tell."""
 
-import uuid
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -14,6 +13,7 @@ from collector.models import Host
 from collector.sweep import HOST_ID, Scope
 from notes import tags
 from portatlas.models import Port
+from portatlas.notifications.models.channel import Channel
 from portatlas.notifications.quiet_hours import QuietHours
 
 MOST_MINUTES = 60 * 24 * 7
@@ -27,52 +27,6 @@ def validate_zone(name: str) -> None:
 
 def validate_tag(tag: str) -> None:
     tags.validate([tag])
-
-
-class Channel(models.Model):
-    """A way to somebody. Its secret is encrypted, and never shown or logged."""
-
-    class Kind(models.TextChoices):
-        WEBHOOK = "webhook"
-        NTFY = "ntfy"
-        EMAIL = "email", "e-mail"
-        APPRISE = "apprise"
-
-    name = models.CharField(max_length=60, unique=True)
-    kind = models.CharField(max_length=7, choices=Kind)
-    is_enabled = models.BooleanField("enabled", default=True)
-    address = models.CharField(
-        max_length=1000,
-        blank=True,
-        help_text="The URL of a webhook, or of a topic of ntfy; addresses of e-mail, separated by "
-        "commas. Empty for apprise, whose URL is the secret.",
-    )
-    sealed = models.TextField(blank=True, editable=False)  # see vault.py
-    priority = models.PositiveSmallIntegerField(
-        default=3,
-        validators=[MinValueValidator(1), MaxValueValidator(5)],
-        help_text="For ntfy: 1 is the least, 5 the most urgent.",
-    )
-    tags = models.CharField(
-        max_length=100,
-        blank=True,
-        validators=[
-            RegexValidator(r"^[A-Za-z0-9_+-]+(,[A-Za-z0-9_+-]+)*\Z", "Like warning,atlas.")
-        ],
-        help_text="For ntfy: words or names of emojis, separated by commas.",
-    )
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(kind__in=["webhook", "ntfy", "email", "apprise"]),
-                name="%(app_label)s_%(class)s_kind_valid",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Rule(models.Model):
@@ -249,61 +203,3 @@ class Matter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule_id}: {self.port_id or self.host_id} {self.status}"
-
-
-class Delivery(models.Model):
-    """
-    One message on its way through one channel, and afterwards the log of it.
-
-    Of an open one `ready_at` is when somebody may claim it: the next attempt, or the end of the
-    claim of whoever has it.
-    """
-
-    class Status(models.TextChoices):
-        QUEUED = "queued"
-        CLAIMED = "claimed", "being sent"
-        DELIVERED = "delivered"
-        GIVEN_UP = "given_up", "given up"
-
-    OPEN = (Status.QUEUED, Status.CLAIMED)
-
-    key = models.UUIDField("idempotency key", default=uuid.uuid4, unique=True)
-    rule = models.ForeignKey(Rule, models.SET_NULL, null=True, related_name="deliveries")
-    channel = models.ForeignKey(Channel, models.SET_NULL, null=True, related_name="deliveries")
-    rule_name = models.CharField("rule", max_length=60, blank=True)
-    channel_name = models.CharField("channel", max_length=60)
-    subject = models.TextField()
-    body = models.TextField()
-    document = models.JSONField(default=dict)
-    is_test = models.BooleanField("test", default=False)
-
-    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    last_error = models.TextField(blank=True)
-    created_at = models.DateTimeField()
-    ready_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True)
-    claim = models.UUIDField(null=True)
-
-    class Meta:
-        ordering = ["-created_at", "-pk"]
-        default_permissions = ("view",)
-        verbose_name_plural = "deliveries"
-        indexes = [
-            models.Index(fields=["-created_at"], name="notifications_delivery_newest"),
-            models.Index(
-                fields=["ready_at"],
-                # Spelled out: SQLite recognises a partial index by `= or =`, not by `in`.
-                condition=Q(status="queued") | Q(status="claimed"),
-                name="notifications_delivery_open",
-            ),
-        ]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(status__in=["queued", "claimed", "delivered", "given_up"]),
-                name="%(app_label)s_%(class)s_status_valid",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.subject
