@@ -25,10 +25,12 @@ def test_everybody_can_make_and_revoke_a_token(signed_in):
     signed_in.get_by_role("link", name="I have copied it").click()
     expect(signed_in.get_by_role("row", name="Grafana")).to_contain_text("Live")
     signed_in.get_by_role("link", name="Revoke…").click()
+    expect(signed_in.get_by_role("button", name="Yes, revoke it")).to_be_visible()
     found += wrong_with(signed_in)
     signed_in.get_by_role("button", name="Yes, revoke it").click()
     expect(signed_in.get_by_role("row", name="Grafana")).to_contain_text("Revoked")
     signed_in.get_by_role("link", name="Grafana").click()
+    expect(signed_in.get_by_role("heading", name="Grafana")).to_be_visible()
     found += wrong_with(signed_in)
 
     assert found == [], "\n".join(found)
