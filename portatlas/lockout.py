@@ -1,4 +1,4 @@
-"""What a lock-out counts by: the user name that was tried, and the address it came from."""
+"""What a lock-out counts by (the user name that was tried, and its address), and how it ends."""
 
 from django.conf import settings
 
@@ -20,3 +20,13 @@ def address(request) -> str:
     """
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
     return (settings.HTTPS and forwarded) or request.META.get("REMOTE_ADDR", "")
+
+
+def is_on(request) -> bool:
+    """Whether the attempt that was just refused ended in a lock-out, as django-axes has noted."""
+    return getattr(request, "axes_locked_out", False)
+
+
+def wait() -> int:
+    """Return how many seconds a lock-out lasts, from the last attempt on."""
+    return int(settings.AXES_COOLOFF_TIME.total_seconds())

@@ -112,7 +112,8 @@ KINDS = (
         "throttled",
         429,
         "Too many requests",
-        "Wait as long as the header `Retry-After` says, in seconds.",
+        "Wait as long as the header `Retry-After` says, in seconds. So does whoever is locked out: "
+        "a user name was tried too often with a wrong password from this address.",
     ),
     Kind(
         "error",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
+from django.http import HttpRequest
 from django.utils import timezone
 from redis.exceptions import RedisError
 from rest_framework.throttling import BaseThrottle
@@ -85,6 +86,21 @@ def network(address: str) -> str:
     if parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, NETWORK), strict=False))
+
+
+def refusals(request: HttpRequest) -> Window:
+    """
+    Return what is counted of the refusals of an address.
+
+    Who shows a token or password, who a session, and who nothing at all are counted apart, so that
+    none of them keeps the others out.
+    """
+    if "authorization" in request.headers:
+        kind = "wrong"
+    else:
+        kind = "session" if settings.SESSION_COOKIE_NAME in request.COOKIES else "nothing"
+    rate = Rate.of(settings.PORTATLAS_API_ANONYMOUS_RATE)
+    return Window(kind, network(lockout.address(request)), rate)
 
 
 class ByCaller(BaseThrottle):

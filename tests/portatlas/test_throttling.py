@@ -91,6 +91,7 @@ def test_an_address_that_guesses_tokens_waits_before_anybody_looks(
     assert answer["Retry-After"] == "60"
     assert answer["Content-Type"] == "application/problem+json"
     assert "refused too often" in answer.json()["detail"]
+    assert answer.json()["instance"] == PORTS
     assert client.get(PORTS, REMOTE_ADDR="192.0.2.7", headers=right).status_code == 200
     with time_machine.travel(NOON + timedelta(seconds=60), tick=False):
         assert client.get(PORTS, headers=right).status_code == 200

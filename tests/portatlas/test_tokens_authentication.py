@@ -72,7 +72,7 @@ def test_a_token_may_no_more_than_its_user(ask, django_user_model):
 def test_what_is_no_longer_live_is_refused_and_stays_in_the_list(make, ask, root):
     expired = make(expiry=NOON + timedelta(days=1))
     revoked, secret = services.make(root, name="Revoked", scopes=["read"], at=NOON)
-    services.revoke(revoked, by=root, at=NOON)
+    services.revoke(revoked, at=NOON)
 
     with time_machine.travel(NOON + timedelta(days=1), tick=False):
         answers = [ask(f"Bearer {each}") for each in (expired, secret)]
@@ -216,5 +216,30 @@ def test_wrong_passwords_lock_out_and_wrong_tokens_do_not(make, ask):
         ask(basic("root", "wrong"))
     after_passwords = ask(basic("root", "right")).status_code
 
-    assert (after_tokens, after_passwords) == (200, 401)
+    assert (after_tokens, after_passwords) == (200, 429)
     assert ask(basic("root", make())).status_code == 200  # which nobody could have guessed
+
+
+def test_a_lock_out_says_how_long_and_not_whether_the_password_was_right(root, ask):
+    statuses = [ask(basic("root", "wrong")).status_code for _ in range(5)]
+    wrong, right = ask(basic("root", "wrong")), ask(basic("root", "right"))
+
+    assert statuses == [401, 401, 401, 401, 429]
+    assert (right.status_code, right["Retry-After"]) == (429, "900")
+    assert right["Content-Type"] == "application/problem+json"
+    assert "Wait 15 minutes" in right.json()["detail"]
+    assert right.json()["instance"] == PORTS
+    assert (right.json(), right.headers) == (wrong.json(), wrong.headers)
+
+
+def test_who_is_locked_out_and_goes_on_costs_no_query(
+    root, ask, settings, django_assert_num_queries
+):
+    settings.PORTATLAS_API_ANONYMOUS_RATE = "6/min"
+    for _ in range(6):
+        ask(basic("root", "wrong"))
+
+    with django_assert_num_queries(0):
+        answer = ask(basic("root", "right"))
+
+    assert (answer.status_code, answer["Retry-After"]) == (429, "60")
