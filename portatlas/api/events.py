@@ -79,7 +79,7 @@ class History(Asked, Conditional, viewsets.GenericViewSet):
     moves = False
     pagination_class = Newest
     filter_backends = [Filters]
-    parameters = ("cursor", "limit")
+    parameters = ("after", "cursor", "limit")
 
     @conditional
     def list(self, request):

@@ -1,4 +1,4 @@
-"""Pages of lists: by their place, or for what only grows from the newest on."""
+"""Pages of lists: by their place, or for what only grows from the newest on, or up to it."""
 
 import re
 from datetime import datetime
@@ -14,12 +14,27 @@ from portatlas.api.problems import InvalidParameter
 
 USUAL, MOST = 100, 500  # rows of a page
 FARTHEST = 10_000_000  # rows; beyond it there is nothing, and a database's integers end
+HIGHEST = 2**63 - 1  # number of a row
 NUMBER = re.compile(r"[0-9]{1,20}")
 PLACE = re.compile(r"(?P<at>[0-9T:.-]{19,26})_(?P<pk>[0-9]{1,18})")
 
 NO_LIMIT = f"It is a whole number from 1 on; a page has at most {MOST}, whatever is asked for."
 NO_OFFSET = "It is a whole number, 0 or more."
+NO_AFTER = "It is the number of an event, 0 for all of them."
+NOT_BOTH = "It leads back in time, and `after` forward: say one of them."
 NO_CURSOR = "It is no cursor: take `next` of the answer before."
+
+
+def after(request) -> int | None:
+    """Return behind which row a history is asked for, None if that is not said."""
+    said = request.query_params.get("after")
+    if said is None:
+        return None
+    if not NUMBER.fullmatch(said):
+        raise InvalidParameter({"after": [NO_AFTER]})
+    if "cursor" in request.query_params:
+        raise InvalidParameter({"cursor": [NOT_BOTH]})
+    return min(int(said), HIGHEST)
 
 
 def limit(request) -> int:
@@ -48,6 +63,13 @@ class Pages(LimitOffsetPagination):
         return min(int(said), FARTHEST)
 
 
+CURSOR = "From where to go on: what `next` of the answer before has."
+AFTER = (
+    "Only what was written behind the event of this number, and the oldest first: for programs "
+    "that ask again and again for what is new."
+)
+
+
 class Place(NamedTuple):
     """Where a page of a history ended: the time and the number of its last row."""
 
@@ -72,25 +94,30 @@ class Newest(BasePagination):
     A history, the newest first, by `?cursor=`: what happens meanwhile moves no row to another page.
 
     A cursor is the place of a row, and not only its time, for one sweep may tell of thousands
-    of ports.
+    of ports. With `?after=` it is in the order of writing, from behind that row on.
     """
 
     def paginate_queryset(self, queryset: QuerySet, request, view=None):
         self.address = request.build_absolute_uri()
-        self.next: Place | None = None
-        size = limit(request)
+        self.next: tuple[str, Place | int] | None = None
+        size, last = limit(request), after(request)
+        if last is not None:
+            rows = list(queryset.filter(pk__gt=last).order_by("pk")[: size + 1])
+            if len(rows) > size:
+                self.next = "after", rows[size - 1]["id"]
+            return rows[:size]
         if "cursor" in request.query_params:
             place = Place.of(request.query_params["cursor"])
             older = Q(timestamp__lt=place.at) | Q(pk__lt=place.pk)
             queryset = queryset.filter(older, timestamp__lte=place.at)
         rows = list(queryset.order_by("-timestamp", "-pk")[: size + 1])
         if len(rows) > size:
-            last = rows[size - 1]
-            self.next = Place(last["timestamp"], last["id"])
+            end = rows[size - 1]
+            self.next = "cursor", Place(end["timestamp"], end["id"])
         return rows[:size]
 
     def get_paginated_response(self, data):
-        link = self.next and replace_query_param(self.address, "cursor", str(self.next))
+        link = self.next and replace_query_param(self.address, *map(str, self.next))
         return Response({"next": link, "results": data})
 
     def get_paginated_response_schema(self, schema):
@@ -103,8 +130,9 @@ class Newest(BasePagination):
 
     def get_schema_operation_parameters(self, view):
         described = (
-            ("cursor", "string", "From where to go on: what `next` of the answer before has."),
-            ("limit", "integer", Pages.limit_query_description),
+            ("after", {"type": "integer", "minimum": 0}, AFTER),
+            ("cursor", {"type": "string"}, CURSOR),
+            ("limit", {"type": "integer"}, Pages.limit_query_description),
         )
         return [
             {
@@ -112,7 +140,7 @@ class Newest(BasePagination):
                 "in": "query",
                 "required": False,
                 "description": description,
-                "schema": {"type": kind},
+                "schema": schema,
             }
-            for name, kind, description in described
+            for name, schema, description in described
         ]

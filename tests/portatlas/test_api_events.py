@@ -148,6 +148,42 @@ def test_what_is_no_cursor_is_refused(cursor, admin_client, happen):
     assert [error["parameter"] for error in answer.json()["errors"]] == ["cursor"]
 
 
+def test_what_is_new_is_asked_for_behind_the_last_that_is_known(admin_client, happen):
+    known, *_others = happen(5, 4)  # a host whose clock is behind may tell of it later
+    second, third = happen(6, 3, port=22)
+    happen(7)
+
+    found = walked(admin_client, f"/api/v1/events/?after={known.pk}&limit=1&port=22")
+    news = admin_client.get(f"/api/v1/events/?after={third.pk + 1}").json()
+
+    assert found == [[second.pk], [third.pk]]
+    assert news == {"next": None, "results": []}
+
+
+@pytest.mark.parametrize("where", ["events", "host-events"])
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("after=x", "after"),
+        ("after=-1", "after"),
+        ("after=", "after"),
+        ("after=" + "9" * 21, "after"),
+        ("after=1&cursor=2026-01-01T12:00:00_1", "cursor"),
+    ],
+)
+def test_what_is_nothing_to_go_on_from_is_refused(where, query, named, admin_client):
+    answer = admin_client.get(f"/api/v1/{where}/?{query}")
+
+    assert answer.status_code == 400
+    assert [error["parameter"] for error in answer.json()["errors"]] == [named]
+
+
+def test_behind_the_highest_number_there_is_nothing(admin_client, happen):
+    happen(1)
+
+    assert admin_client.get(f"/api/v1/events/?after={'9' * 20}").json()["results"] == []
+
+
 def test_a_host_tells_what_happened_to_all_its_ports(admin_client, add_host):
     host = add_host()
     for minutes, kind in enumerate(("rebooted", "unwatched", "surge")):
@@ -168,7 +204,7 @@ def test_a_host_tells_what_happened_to_all_its_ports(admin_client, add_host):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("where", ["events", "host-events"])
+@pytest.mark.parametrize("where", ["events/", "host-events/", "events/?after=0"])
 def test_the_number_of_queries_does_not_grow(
     where, count, admin_client, happen, add_host, django_assert_num_queries
 ):
@@ -178,6 +214,6 @@ def test_the_number_of_queries_does_not_grow(
 
     # Who asks 2; the ETag 1; the events.
     with django_assert_num_queries(4):
-        answer = admin_client.get(f"/api/v1/{where}/")
+        answer = admin_client.get(f"/api/v1/{where}")
 
     assert len(answer.json()["results"]) == count
