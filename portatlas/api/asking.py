@@ -8,6 +8,7 @@ import django_filters as filters
 from django import forms
 from django.db.models import F, OrderBy, Q
 from django.http import QueryDict
+from django_filters.fields import MultipleChoiceField
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -101,8 +102,15 @@ class Flag(filters.TypedChoiceFilter):
         super().__init__(choices=choices, coerce="true".__eq__, **options)
 
 
+class WordsField(MultipleChoiceField):
+    def to_python(self, value):
+        return [word.strip() for text in super().to_python(value) for word in text.split(",")]
+
+
 class OneOf(filters.MultipleChoiceFilter):
-    """One of these words; said more than once, any of them is meant."""
+    """One of these words; said more than once, or with commas, any of them is meant."""
+
+    field_class = WordsField
 
     def __init__(self, words, **options):
         words = [str(word) for word in words]
