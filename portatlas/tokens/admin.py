@@ -1,5 +1,7 @@
 """Tokens in the admin: each is shown once, when it is made, and then only revoked."""
 
+import logging
+
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -13,6 +15,8 @@ from django.utils.html import format_html
 from portatlas.tokens import lifetime, services
 from portatlas.tokens.forms import TokenForm
 from portatlas.tokens.models import Token, TokenState
+
+logger = logging.getLogger(__name__)
 
 LIST = "admin:tokens_token_changelist"
 OF_ALL = "tokens.manage_tokens"
@@ -96,6 +100,8 @@ class TokenAdmin(admin.ModelAdmin):
         now = timezone.now()
         obj.expiry = lifetime.expiry(form.cleaned_data["lives"], now)
         obj.secret = services.issue(obj, at=now)
+        may = ", ".join(obj.scopes)
+        logger.info("Token %s of %s made by %s: %s.", obj, obj.user, request.user, may)
 
     def response_add(self, request, obj, post_url_continue=None):
         """Show the secret on this very page: it is nowhere else, and never again."""
@@ -110,7 +116,8 @@ class TokenAdmin(admin.ModelAdmin):
             raise PermissionDenied
         if request.method != "POST":
             return self._page(request, "revoke", token, title="Revoke this token?")
-        if services.revoke(token, by=request.user, at=timezone.now()):
+        if services.revoke(token, at=timezone.now()):
+            logger.info("Token %s of %s revoked by %s.", token, token.user, request.user)
             self.log_change(request, token, "Revoked.")
             self.message_user(request, f"{token} is revoked.", messages.SUCCESS)
         else:

@@ -53,20 +53,13 @@ def issue(token: Token, *, at: datetime) -> str:
             token.save(force_insert=True)
     except IntegrityError as exc:  # somebody else took the name a moment ago
         raise ValidationError({"name": NAME_TAKEN}) from exc
-    logger.info("Token %s of %s made: %s.", token, token.user, ", ".join(token.scopes))
     return secret
 
 
-def revoke(token: Token, *, by, at: datetime) -> bool:
-    """
-    Close a token for good, in the name of a user, or of None from the command line.
-
-    Returns False if it was revoked before: that time stays.
-    """
+def revoke(token: Token, *, at: datetime) -> bool:
+    """Close a token for good. Returns False if it was revoked before: that time stays."""
     changed = Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=at)
     token.refresh_from_db(fields=["revoked_at"])
-    if changed:
-        logger.info("Token %s of %s revoked by %s.", token, token.user, by or "the command line")
     return bool(changed)
 
 

@@ -239,7 +239,7 @@ def test_a_user_is_deleted_with_his_tokens(client, member, django_user_model):
 def test_the_list_is_filtered_by_state(state, names, admin_client, admin_user):
     make(admin_user, "Live")
     make(admin_user, "Old", expiry=NOON + timedelta(seconds=1))
-    services.revoke(make(admin_user, "Shut"), by=admin_user, at=NOON)
+    services.revoke(make(admin_user, "Shut"), at=NOON)
 
     with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
         listed = admin_client.get(f"{LIST}?state={state}").context["cl"].result_list

@@ -64,6 +64,16 @@ def test_a_token_is_made_as_the_arguments_say(bob, make):
 
 
 @pytest.mark.usefixtures("bob")
+def test_each_thing_is_said_once(make, token, caplog):
+    caplog.set_level("INFO")
+
+    _out, made, _code = make()
+    _out, revoked, _code = token("revoke", str(Token.objects.get().pk))
+
+    assert (made.count("Grafana"), revoked.count("Grafana"), caplog.text) == (1, 1, "")
+
+
+@pytest.mark.usefixtures("bob")
 def test_json_has_the_secret_when_it_is_made_and_never_again(make, token):
     made = json.loads(make("--json")[0])
     listed = json.loads(token("list", "--json")[0])

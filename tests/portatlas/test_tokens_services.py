@@ -93,7 +93,7 @@ def test_a_name_is_free_again_when_its_token_is_revoked(make, bob):
     with pytest.raises(ValidationError, match="revoke it, or take another name"):
         make()
 
-    services.revoke(token, by=bob, at=NOON)
+    services.revoke(token, at=NOON)
     make()
 
     assert Token.objects.count() == 2
@@ -123,8 +123,8 @@ def test_users_share_no_names(make, django_user_model):
 def test_a_token_is_revoked_once(make, bob):
     token, _secret = make()
 
-    first = services.revoke(token, by=bob, at=NOON)
-    second = services.revoke(Token.objects.get(), by=bob, at=LATER)
+    first = services.revoke(token, at=NOON)
+    second = services.revoke(Token.objects.get(), at=LATER)
 
     assert (first, second, Token.objects.get().revoked_at) == (True, False, NOON)
 

@@ -97,7 +97,7 @@ class Command(Door):
         token = tokens.filter(pk=number).first() if 0 < number <= MOST else None
         if token is None:
             self.nothing(f"There is no token {number}: {program()} token list tells them.")
-        if not services.revoke(token, by=None, at=now):
+        if not services.revoke(token, at=now):
             raise CommandError(
                 f"Token {number} was revoked before, at {token.revoked_at:%F %T} UTC."
             )
