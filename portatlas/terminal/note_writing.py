@@ -46,6 +46,15 @@ def form(note: PortNote, said: dict[str, Any], added: str) -> NoteForm:
     return NoteForm(filled | said, instance=note)
 
 
+def as_read(typed: str) -> str:
+    """Say into which words a blank has split what was typed between commas; "" if it did not."""
+    read = tags.parse(typed)
+    if set(read) == {part for each in typed.lower().split(",") if (part := each.strip())}:
+        return ""
+    told = ", ".join(f"“{word}”" for word in read)
+    return f"A tag has no blank, so {shown(typed)} was read as {told}."
+
+
 def errors(form: NoteForm) -> str:
     """Say what is wrong, by the options that have to be changed."""
     told = (

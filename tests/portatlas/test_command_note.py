@@ -91,6 +91,20 @@ def test_what_is_not_said_stays_and_nothing_clears_it(note, open_port, write_not
     assert said(PortNote.objects.get()) == ["Shell", "trusted", "", ["a", "b"]]
 
 
+@pytest.mark.parametrize("option", ["--tags", "--add-tags"])
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("A b", "A tag has no blank, so “A b” was read as “a”, “b”."),
+        ("Web, shop,web,", ""),
+    ],
+)
+def test_tags_that_a_blank_has_split_are_told(option, typed, told, note, db):
+    _, err, code = note("8080", option, typed)
+
+    assert (err.strip(), code) == (told, Exit.DONE)
+
+
 def test_each_change_is_kept_in_the_history_of_the_note(note, open_port):
     open_port(22)
 

@@ -52,8 +52,9 @@ class Command(Door):
             metavar="TYPE",
             help=", ".join(PortNote.ServiceType.values),
         )
-        parser.add_argument("--tags", help="lower-case words, in place of those it has")
-        parser.add_argument("--add-tags", default="", help="lower-case words, beside those it has")
+        words = "lower-case words between commas or blanks"
+        parser.add_argument("--tags", help=f"{words}, in place of those it has")
+        parser.add_argument("--add-tags", default="", help=f"{words}, beside those it has")
         parser.add_argument(
             "--scope",
             choices=["", *PortNote.ExpectedScope.values],
@@ -99,6 +100,9 @@ class Command(Door):
             raise services.NoteExistsError(note_writing.errors(form))
         if not form.is_valid():
             raise wrong(f"Nothing was written. {note_writing.errors(form)}")
+        for typed in filter(None, (options["tags"], options["add_tags"])):
+            if read := note_writing.as_read(typed):
+                self.warn(read)
         told = list(note_writing.differences(before, form.instance))
         if meaning.note and not told:
             self.tell(meaning.note, options, "Nothing changed: the note says that already.")
