@@ -1,6 +1,7 @@
 """The summary as one flat object, for dashboards that can read no other."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from django.utils import timezone
@@ -39,11 +40,7 @@ def flat(hosts: Sequence[Host], ports: Tally, now: datetime) -> dict:
     summary = Summary.of(ports.counts())
     last_look = max((host.last_look_at for host in hosts), default=None)
     return {
-        "listening": summary.listening,
-        "known": summary.known,
-        "unknown": summary.unknown,
-        "unhealthy": summary.unhealthy,
-        "missing": summary.missing,
+        **asdict(summary),
         "hosts": len(hosts),
         "hosts_silent": sum(_is_silent(host, now) for host in hosts),
         "last_look": last_look,
