@@ -5,6 +5,8 @@ Pure: no look-ups, no interfaces asked. Zones are parsed by hand (N7), and an ad
 can't be read counts as reachable from anywhere, which is the safe side.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 

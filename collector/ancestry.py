@@ -1,5 +1,7 @@
 """The ancestors of a process: who started it, who started that, up to the first of all."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 from collector import process
@@ -9,7 +11,7 @@ from collector.sweep import Ancestor
 FURTHEST = 16  # generations; shells within shells may go on for longer than anybody reads
 
 
-@dataclass(slots=True)
+@dataclass
 class Ancestry:
     """Who descends from whom, as long as it takes to build some owners: each is asked once."""
 

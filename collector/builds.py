@@ -5,12 +5,14 @@ Up to iproute2 4.13 `*` is 0.0.0.0 and IPv6 stands bare (`:::80`); from 4.14 on 
 and IPv4 at once, and IPv6 stands in brackets (N2, N3, N4).
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
-from enum import StrEnum
 from functools import lru_cache
 
 from collector.addresses import canonical, family_of, split_zone
+from collector.strenum import StrEnum
 from collector.sweep import Family
 from collector.text import safe
 

@@ -1,5 +1,7 @@
 """What a control group's path says about who runs in it. Pure."""
 
+from __future__ import annotations
+
 import re
 
 UNIT = re.compile(r"[^/]+\.service(?=/|$)")

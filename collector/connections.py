@@ -7,6 +7,8 @@ others remain to be looked for. Sockets that differ in nothing it tells are one:
 privileges, several on one address (N40).
 """
 
+from __future__ import annotations
+
 import os
 import socket as sockets
 

@@ -7,6 +7,8 @@ so does whoever else listens there: an answer is bounded in time and size, and w
 sense in it is left out.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -70,7 +72,7 @@ def is_proxy(process_name: str, exe: str) -> bool:
     return process_name in PROXY_NAMES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Container:
     id: str  # its first twelve hex digits
     name: str
@@ -78,7 +80,7 @@ class Container:
     compose_service: str  # "project/service", or ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Containers:
     """The running containers, and at which addresses of the host they publish which port."""
 

@@ -6,6 +6,8 @@ new processes are looked through, only new sockets are searched for, and of what
 part is verified at each look, in turn. All this is a cache: `learn` starts it anew.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice

@@ -9,6 +9,8 @@ nothing is named. The evidence is weakest for ports of the feature's own choice:
 that nobody holds while there is a WireGuard interface, any on an ephemeral port beside lockd.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Collection, Iterator
@@ -162,8 +164,9 @@ def _links() -> Iterator[tuple[str, dict]]:
         except (tool.ToolError, OSError, ValueError, RecursionError):
             return
         for link in told if isinstance(told, list) else ():
-            match link:
-                case {"linkinfo": {"info_kind": str(kind), **info}}:
-                    data = info.get("info_data")
-                    yield kind, data if isinstance(data, dict) else {}
+            info = link.get("linkinfo") if isinstance(link, dict) else None
+            kind = info.get("info_kind") if isinstance(info, dict) else None
+            if isinstance(kind, str):
+                data = info.get("info_data")
+                yield kind, data if isinstance(data, dict) else {}
         return

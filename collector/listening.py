@@ -1,5 +1,7 @@
 """Sockets become listeners: one for each (protocol, port), with the owner of its sockets."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -181,7 +183,7 @@ class Listening:
             outside=self._outside,
         )
         ends = []
-        for socket, held in zip(group, holders, strict=True):
+        for socket, held in zip(group, holders):
             leader = owners.leader_of(held)
             ends.append(endpoint(socket, leader and leader.pid, leader.name if leader else ""))
         hint = well_known.name(group[0].protocol, group[0].port)

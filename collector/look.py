@@ -1,5 +1,7 @@
 """Look at a machine, again and again or by its saved output, and make a sweep of each look."""
 
+from __future__ import annotations
+
 from datetime import datetime
 from time import monotonic
 
@@ -112,7 +114,7 @@ def at_saved_output(output: bytes, host_id: str, *, at: datetime) -> Sweep:
         **_judge(reading, reader.NO_NETLINK if reading.through_proc else ""),
         listeners=tuple(
             listener(map(endpoint, group), owner, group[0], ephemeral=machine.EPHEMERAL)
-            for group, owner in zip(groups, found, strict=True)
+            for group, owner in zip(groups, found)
         ),
         owners_seen=owners_seen,
         owners_reason=owners_reason,

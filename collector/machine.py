@@ -1,8 +1,10 @@
 """The machine under our feet: who it is, since when it runs, which ports it lends to clients."""
 
+from __future__ import annotations
+
 import re
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from pathlib import Path
 from time import CLOCK_BOOTTIME, clock_gettime, time
@@ -37,7 +39,7 @@ def booted_at(known: datetime | None = None) -> datetime:
 
     Where that is what is `known`, give or take what a clock is adjusted by, so is the answer.
     """
-    now = datetime.fromtimestamp(round(time() - uptime()), UTC)
+    now = datetime.fromtimestamp(round(time() - uptime()), timezone.utc)
     return known if known and abs(known - now) <= ADJUSTED else now
 
 

@@ -1,5 +1,7 @@
 """Who owns a port: the program behind the processes that hold its sockets."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from collector.text import safe
 INVISIBLE = {OwnerState.NOT_PERMITTED, OwnerState.OUTSIDE_VIEW}
 
 
-@dataclass(slots=True)
+@dataclass
 class Outside:
     """What others know of ports and processes, asked at most once, and only if need be."""
 

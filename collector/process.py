@@ -1,5 +1,7 @@
 """One process, as /proc shows it: who it is, what it runs, which sockets it holds."""
 
+from __future__ import annotations
+
 import os
 import pwd
 from contextlib import suppress

@@ -1,5 +1,7 @@
 """Read the listening sockets of this machine: with `ss`, or without it as well as can be."""
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +20,7 @@ NO_SS = "ss was not found, so psutil read the ports: no queues, no cookies; inst
 NO_NETLINK = "The kernel refused netlink, so ss read /proc: dual stack can't be told."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen:
     """What was read, and by which tool."""
 

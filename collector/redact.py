@@ -12,10 +12,13 @@ doubt the value is hidden. Not covered: a secret that nothing tells from any oth
 "mysqld --port 3306 --password=*** --init-file '/x y'"
 """
 
+from __future__ import annotations
+
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 
+from collector.patterns import compiled
 from collector.secrets import (
     GLUED,
     KEY_FILE,
@@ -37,7 +40,7 @@ OPTION = re.compile(r"--?([A-Za-z][\w.-]*)").fullmatch
 LONG_OPTION = re.compile(r"--[a-z][\w-]*(?:=.*)?", re.DOTALL).fullmatch
 PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII).fullmatch
 RUNS_SCRIPT = re.compile(r"-[a-z]*c").fullmatch  # sh -c, bash -lc
-NAMED = re.compile(r"(?<![\w.\[\]-])-{0,2}+([\w.\[\]-]++)[\"']?\s*+[:=]\s*+")
+NAMED = compiled(r"(?<![\w.\[\]-])-{0,2}+([\w.\[\]-]++)[\"']?\s*+[:=]\s*+")
 QUOTED = re.compile(r"([\"'])(.*)\1", re.DOTALL).fullmatch
 WORDS = re.compile(r"(?:\"[^\"]*\"?|'[^']*'?|[^\s\"'])+|\s+")
 

@@ -4,6 +4,8 @@ In which part a process holds a port. Pure.
 A name is a process's own choice, so a role explains a port and vouches for nothing.
 """
 
+from __future__ import annotations
+
 from collector.sweep import Role
 
 # These listen for nothing but forwards, whether a command line or a configuration file asks.

@@ -5,6 +5,8 @@ One row of `ss -lntup[He]`, and the socket that it tells of.
     local   address[%device]:port, the address bare (up to 4.13) or in brackets
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -13,6 +15,7 @@ from typing import NamedTuple
 from collector import users
 from collector.addresses import scope_of
 from collector.builds import Style, bound_to
+from collector.patterns import compiled
 from collector.sweep import Family, Protocol, Scope
 from collector.text import safe
 from collector.users import State, User, name_of
@@ -36,7 +39,7 @@ _SHUTDOWN = rb"([<-]-[->])(?!\S)"
 
 # Nearly every row: users with simple names, or none, and the details in the order of ss. Every
 # line matches, with empty groups if it is no such row, so that one search reads a whole text.
-PLAIN = re.compile(
+PLAIN = compiled(
     rb"(?:%b(?:[ \t\r]++%b)?%b[ \t\r]*+|.*+)\n"
     % (
         _HEAD,
@@ -47,12 +50,12 @@ PLAIN = re.compile(
         ),
     )
 ).findall
-OURS = re.compile(_HEAD + rb"[ \t\r]*+(.*)", re.DOTALL).match
+OURS = compiled(_HEAD + rb"[ \t\r]*+(.*)", re.DOTALL).match
 # A row of another table or state than ours, even of one yet to be invented, or one of ours
 # that can't be read. No netid is shorter than two letters, no state than ESTAB: a name of
 # fifteen bytes, one of them the newline, can spell `tcp ESTAB 0 0`, but no peer behind it,
 # and what follows it in the users column is no address.
-OTHER = re.compile(
+OTHER = compiled(
     rb"\s*+([a-z][a-z0-9_]++|\?\?\?)\s++([A-Z][A-Z0-9-]{4,}+)\s++\d{1,10}+\s++\d{1,10}+\s++"
     rb"(?!\S*\",)(\S++)\s++\S++[ \t\r]*+(.*)",
     re.DOTALL,
@@ -64,7 +67,7 @@ NOBODY = (b"", b"", b"", b"")
 # cgroup. What is told before it is ss's own; a cgroup may be called `/x ino:1 sk:1`. It ends
 # where a token begins, and only v6only and the shutdown mark are read behind it, the last
 # ones being ss's own again.
-DETAILS = re.compile(
+DETAILS = compiled(
     rb"""
     (?:
         [ \t\r]*+

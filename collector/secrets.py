@@ -1,6 +1,10 @@
 """What secrets look like and where they stand: the knowledge behind `redact`."""
 
+from __future__ import annotations
+
 import re
+
+from collector.patterns import compiled
 
 MASK = "***"
 
@@ -79,14 +83,14 @@ LOOKS = [
         rf"\1{MASK}",
     ),
     (
-        re.compile(
+        compiled(
             r"(?i)((?:(?<![\w-])[\w-]{0,40}authorization|\b(?:set-)?cookie|\bprivate-token"
             r"|\bx-[\w-]{0,40}(?:key|token|secret|auth))[\"']?\s*+[:=]\s*+[\"']?"
             r"(?:(?:basic|bearer|token|digest|negotiate)\s++)?)[^\"'\r\n]+"
         ),
         rf"\1{MASK}",
     ),
-    (re.compile(r"(?i)\b(bearer\s++)[^\s\"']+"), rf"\1{MASK}"),
+    (compiled(r"(?i)\b(bearer\s++)[^\s\"']+"), rf"\1{MASK}"),
     (
         re.compile(
             r"\b(?:(?:AKIA|ASIA)[0-9A-Z]{12,}"  # AWS

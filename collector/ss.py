@@ -7,6 +7,8 @@ has room for the head of a row; the grammar of a row is in `rows.py`, and what n
 inside the users column is the matter of `users.py`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 from collector.builds import parse_version, style_of
@@ -24,7 +26,7 @@ class ParseError(ValueError):
     """The text is no output of ss at all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """All that one output of ss says."""
 
@@ -51,7 +53,7 @@ class Reading:
         )
 
 
-@dataclass(slots=True)
+@dataclass
 class Memo:
     """
     The last text that was read, so that what stands in the next one too is not read again.
@@ -83,7 +85,7 @@ def parse(
     dialect = _dialect(output, lines, version)
     known = last.rows if dialect == last.dialect else {}
     found = _read_plain(lines, dialect, known)
-    rows = dict(zip(lines, found, strict=True)) if memo else {}
+    rows = dict(zip(lines, found)) if memo else {}
     records, unreadable = _records(lines, found) if None in found else ({}, [])
     skipped = 0
     for number, record in records.items():
@@ -119,7 +121,7 @@ def _read_plain(
     if not known:
         return read_plain(lines, dialect)
     fresh = [line for line in lines if line not in known]
-    sockets = known | dict(zip(fresh, read_plain(fresh, dialect), strict=True))
+    sockets = known | dict(zip(fresh, read_plain(fresh, dialect)))
     return [sockets[line] for line in lines]
 
 

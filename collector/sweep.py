@@ -5,12 +5,15 @@ Pure: no Django, no clock, no operating system. Whatever looked (the live `ss`, 
 file, another machine) hands over a Sweep, and `services.reconcile` asks nothing else.
 """
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, NamedTuple
+
+from collector.strenum import StrEnum
 
 # A host's name travels in URLs, file names and log lines: letters, digits and . _ : -
 HOST_ID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
@@ -112,7 +115,7 @@ class Ancestor(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Owner:
     """Who holds a socket. The process is the leader of all that share it."""
 
@@ -182,7 +185,7 @@ class Listener:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Sweep:
     """One look at one host."""
 

@@ -9,6 +9,8 @@ printed is written as a backslash escape, so that it does no harm and still can 
 'café \\xff\\x1b[31m'
 """
 
+from __future__ import annotations
+
 ELLIPSIS = "…"
 
 

@@ -1,5 +1,7 @@
 """Run a tool of the system: bounded in time and in size, with nothing of our environment."""
 
+from __future__ import annotations
+
 import os
 import selectors
 import signal

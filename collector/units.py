@@ -10,6 +10,8 @@ where up to 246 several services stand in one line, divided by commas, and none 
 since 247 each further one has an indented line of its own, and none is a dash.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -53,7 +55,7 @@ def sockets(*, timeout: float = 2) -> Mapping[tuple[Protocol, int], SocketUnit]:
     for path in PATHS:
         try:
             return parse(tool.run(path, *COMMAND, timeout=timeout, limit=LIMIT))
-        except FileNotFoundError:
+        except FileNotFoundError:  # noqa: PERF203  # two paths
             continue
         except (tool.ToolError, OSError):
             break

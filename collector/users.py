@@ -9,6 +9,8 @@ other way to spell the list; where there is (two processes of one-digit PIDs can
 entry is dropped and the list said to be truncated, so that its holders are looked up in /proc.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
 
+from collector.patterns import compiled
 from collector.text import safe
 
 NAME_LIMITS = (
@@ -36,16 +39,16 @@ _SIMPLE = rb'\("%b",pid=%b,fd=%b\)'
 _FIRST = _SIMPLE % (rb'([^",\n]{0,64}+)', _NUMBER, _NUMBER)
 _MORE = _SIMPLE % (rb'[^",\n]{0,64}+', rb"\d{1,10}+", rb"\d{1,10}+")
 SIMPLE = rb"users:\(%b((?:,%b){0,500})\)(?!\S)" % (_FIRST, _MORE)
-SIMPLE_ENTRIES = re.compile(_FIRST).findall
+SIMPLE_ENTRIES = compiled(_FIRST).findall
 _PLAIN = rb'\("([^",]*+)' + _FACTS
-ENTRY = re.compile(_PLAIN)
-LIST = re.compile(rb"users:\((?:%b,)*%b\)(?!\S)(?!\s*\")" % (_PLAIN, _PLAIN)).match
+ENTRY = compiled(_PLAIN)
+LIST = compiled(rb"users:\((?:%b,)*%b\)(?!\S)(?!\s*\")" % (_PLAIN, _PLAIN)).match
 
-FACTS = re.compile(_FACTS)
-OLD_FACTS = re.compile(rb'",%b,%b\)' % (_NUMBER, _NUMBER))  # before iproute2 3.14
+FACTS = compiled(_FACTS)
+OLD_FACTS = compiled(rb'",%b,%b\)' % (_NUMBER, _NUMBER))  # before iproute2 3.14
 FIRST = len("users:(")
 # What follows a list is nothing, another line, or a token that no name has room to forge.
-END = re.compile(rb"\)(?=\s*\Z|[^\S\n]*\n|\s+(?:[\w-]+:|[<-]-[->]))").match
+END = compiled(rb"\)(?=\s*\Z|[^\S\n]*\n|\s+(?:[\w-]+:|[<-]-[->]))").match
 
 
 class User(NamedTuple):
@@ -68,7 +71,7 @@ class State(Enum):
 Column = tuple[tuple[User, ...], int, State]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Entry:
     start: int
     end: int

@@ -1,5 +1,7 @@
 """What this machine's /etc/services calls a port: a hint for the reader, never an owner."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path

@@ -1,5 +1,9 @@
 import os
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.cache import cache
@@ -12,6 +16,7 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 # How wide the terminal of the tests is changes nothing of what they see printed.
 os.environ.pop("COLUMNS", None)
 
+CHECKOUT = Path(__file__).parent.parent
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -30,6 +35,32 @@ def _private_data(settings, tmp_path):
 def _nothing_counted():
     """No test has to wait because others have asked the API too often."""
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def _migrated(tmp_path_factory):
+    """An SQLite database of which every migration was run, which takes seconds."""
+    folder = tmp_path_factory.mktemp("migrated")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PORTATLAS_BOOTSTRAP": "off",
+        "PORTATLAS_DATA": str(folder),
+    }
+    command = [sys.executable, CHECKOUT / "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, env=environment, check=True)  # noqa: S603  # our own file
+    return folder / "portatlas.sqlite3"
+
+
+@pytest.fixture
+def new_database(_migrated):
+    """Return a function that puts an empty database of SQLite into a folder."""
+
+    def new_database(folder, name="portatlas.sqlite3"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        shutil.copy(_migrated, folder / name)
+
+    return new_database
 
 
 @pytest.fixture

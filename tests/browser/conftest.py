@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection
 from django.test import Client
+from playwright.sync_api import expect
 
 from tests.browser.checks import HEIGHT, WIDE
 from tests.browser.fleet import Fleet
@@ -35,6 +36,10 @@ ARGUMENTS = [
     # Playwright sees what pages ask for; this also stops what Chromium asks for by itself.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
 ]
+
+
+# A page may take its time where many tests run on few cores; playwright expects 5 seconds.
+expect.set_options(timeout=30_000)
 
 
 @pytest.hookimpl(trylast=True)

@@ -246,7 +246,7 @@ def test_a_queue_that_has_no_room_is_told(monkeypatch, tmp_path):
     assert "the queue can't be used: [Errno 20] Not a directory" in answer.text
 
 
-def test_a_worker_that_comes_late_looks_for_those_who_still_wait_alone(tmp_path):
+def test_a_worker_that_comes_late_looks_for_those_who_still_wait_alone(tmp_path, new_database):
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -267,7 +267,7 @@ def test_a_worker_that_comes_late_looks_for_those_who_still_wait_alone(tmp_path)
     def shell(script):
         return python("manage.py", "shell", "-v0", "-c", script).communicate()[0]
 
-    python("manage.py", "migrate", "-v0").communicate()
+    new_database(tmp_path / "data")
     unheard = shell(UNHEARD)
     waiting = messages(tmp_path / "data" / "queue")
 

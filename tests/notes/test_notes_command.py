@@ -331,7 +331,7 @@ def test_the_exit_codes_are_those_of_all_commands():
     assert (NO_DATABASE, BAD_FILE, CHANGED) == (Exit.FAILED, Exit.USAGE, Exit.CHANGED)
 
 
-def test_the_exit_codes_are_those_that_are_promised(tmp_path):
+def test_the_exit_codes_are_those_that_are_promised(tmp_path, new_database):
     """As a shell sees them, with the file in its pipe."""
     environment = os.environ | {
         "PORTATLAS_BOOTSTRAP": "off",
@@ -346,7 +346,7 @@ def test_the_exit_codes_are_those_that_are_promised(tmp_path):
         ).returncode
 
     assert ends_with("notes", "export") == NO_DATABASE
-    assert ends_with("migrate", "-v0") == 0
+    new_database(tmp_path, "atlas.sqlite3")
     assert ends_with("notes", "export") == 0
     assert ends_with("notes", "import", "-", text=SHOP) == 0
     assert ends_with("notes", "import", "-", text=SHOP.replace("Shop", "Store")) == CHANGED

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,6 @@ class Following:
     def __init__(self, folder, *arguments):
         self.env = os.environ | {"PORTATLAS_DATA": str(folder), "PORTATLAS_BOOTSTRAP": "off"}
         self.env.pop("DATABASE_URL", None)
-        self.manage("migrate", "--verbosity", "0")
         self.process = subprocess.Popen(  # noqa: S603  # our own file
             [sys.executable, CHECKOUT / "manage.py", "events", "--follow", *arguments],
             stdout=subprocess.PIPE,
@@ -237,9 +237,16 @@ class Following:
         return out, err, self.process.returncode
 
 
+@pytest.fixture
+def follow(tmp_path, new_database):
+    """Return a function that starts to follow the events of an empty database."""
+    new_database(tmp_path)
+    return partial(Following, tmp_path)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_new_events_are_followed_until_somebody_stops_it(number, tmp_path):
-    following = Following(tmp_path, "--json", "--since", "1h")
+def test_new_events_are_followed_until_somebody_stops_it(number, follow):
+    following = follow("--json", "--since", "1h")
 
     following.see(22)
     first = json.loads(following.process.stdout.readline())
@@ -254,8 +261,8 @@ def test_new_events_are_followed_until_somebody_stops_it(number, tmp_path):
     assert rest == ("", "", Exit.DONE)
 
 
-def test_a_reader_that_has_gone_ends_it_though_nothing_happens(tmp_path):
-    following = Following(tmp_path)
+def test_a_reader_that_has_gone_ends_it_though_nothing_happens(follow):
+    following = follow()
 
     following.process.stdout.close()
     code = following.process.wait(PATIENCE)
@@ -264,8 +271,8 @@ def test_a_reader_that_has_gone_ends_it_though_nothing_happens(tmp_path):
     following.process.stderr.close()
 
 
-def test_a_reader_that_has_seen_enough_gets_no_traceback(tmp_path):
-    following = Following(tmp_path)
+def test_a_reader_that_has_seen_enough_gets_no_traceback(follow):
+    following = follow()
     following.see(*range(1, 3000))
     following.end(signal.SIGTERM)
     listing = subprocess.Popen(  # noqa: S603  # our own file

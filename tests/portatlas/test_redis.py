@@ -6,7 +6,7 @@ import sys
 import time
 
 
-def test_a_sweep_sent_through_redis_is_recorded(redis, tmp_path):
+def test_a_sweep_sent_through_redis_is_recorded(redis, tmp_path, new_database):
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -21,7 +21,7 @@ def test_a_sweep_sent_through_redis_is_recorded(redis, tmp_path):
             [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, text=True
         )
 
-    python("manage.py", "migrate", "-v0").communicate()
+    new_database(tmp_path / "data")
     send = "from collector.tasks import collect; collect.delay()"
     python("manage.py", "shell", "-v0", "-c", send).communicate()
     worker = python("-m", "celery", "-A", "portatlas", "--quiet", "worker", "--pool", "solo")

@@ -89,14 +89,14 @@ def test_the_secret_key_is_made_once(run, tmp_path):
     assert (tmp_path / "data with spaces #1" / "secret_key").read_text() == first
 
 
-def test_the_schedule_is_made_by_the_migration_and_stays_as_edited(run):
+def test_the_schedule_is_made_by_the_migration_and_stays_as_edited(run, tmp_path, new_database):
     edit = (
         "from django_celery_beat.models import *; t = PeriodicTask.objects.get("
         "task='collector.tasks.collect'); assert (t.interval.every, t.interval.period) == "
         "(15, 'seconds'); assert t.expire_seconds < 15; t.interval.every = 60; t.interval.save()"
     )
     check = "from collector import schedule; print(schedule.interval())"
-    run("migrate", "--verbosity", "0")
+    new_database(tmp_path / "data with spaces #1")
     assert run("shell", "-v0", "-c", edit).stderr == ""
 
     run("migrate", "--verbosity", "0")
@@ -137,13 +137,13 @@ def test_a_lost_database_is_told_by_readyz_and_no_matter_to_healthz(run):
     )
 
 
-def test_the_expiry_follows_the_interval_that_somebody_edits(run):
+def test_the_expiry_follows_the_interval_that_somebody_edits(run, tmp_path, new_database):
     edit = (
         "from django_celery_beat.models import *; t = PeriodicTask.objects.get("
         "task='collector.tasks.collect'); t.interval.every = {}; t.interval.save(); "
         "t.refresh_from_db(); print(t.expire_seconds)"
     )
-    run("migrate", "--verbosity", "0")
+    new_database(tmp_path / "data with spaces #1")
 
     said = [run("shell", "-v0", "-c", edit.format(every)).stdout for every in (60, 5, 1)]
 

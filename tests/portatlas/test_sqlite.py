@@ -25,7 +25,7 @@ for _ in range({TRANSACTIONS}):
 """
 
 
-def test_six_processes_that_read_then_write_are_never_locked_out(tmp_path):
+def test_six_processes_that_read_then_write_are_never_locked_out(tmp_path, new_database):
     environment = os.environ | {
         "PORTATLAS_DATA": str(tmp_path / "data"),
         "PORTATLAS_BOOTSTRAP": "off",
@@ -41,7 +41,7 @@ def test_six_processes_that_read_then_write_are_never_locked_out(tmp_path):
             text=True,
         )
 
-    python("manage.py", "migrate", "-v0").communicate()
+    new_database(tmp_path / "data")
     create = (
         "from collector.models import Host; from django.utils.timezone import now; "
         "Host.objects.create(host_id='counter', last_look_at=now(), verdict='complete',"

@@ -203,7 +203,7 @@ def test_what_is_no_argument_is_refused(arguments, said, token):
     assert said in token(*arguments)[1]
 
 
-def test_the_exit_code_tells_what_happened(tmp_path):
+def test_the_exit_code_tells_what_happened(tmp_path, new_database):
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -222,7 +222,7 @@ def test_the_exit_code_tells_what_happened(tmp_path):
         return done.returncode, done.stderr
 
     before = ended("token", "list")
-    ended("migrate", "-v0")
+    new_database(tmp_path / "data")
 
     assert (before[0], "Run python3 manage.py migrate first." in before[1]) == (1, True)
     assert ended("token", "list")[0] == Exit.NOTHING
