@@ -17,7 +17,18 @@ from functools import reduce
 from operator import or_
 
 from django.db import DatabaseError
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Concat
 
 from portatlas.notifications import channels
 from portatlas.notifications.backoff import wait
@@ -32,6 +43,10 @@ LEASE = timedelta(minutes=2)  # far longer than a batch takes
 PATIENCE = 25  # seconds in which a batch is sent, whatever hangs
 PRUNED_AT_ONCE = 1_000
 LOST = "Whoever was sending it ended before it was done, each time."
+UNHEARD = (
+    ": nobody wrote what came of it, for the worker that had it ended, or its receiver hung. It "
+    "may have arrived; each attempt tells the receiver the same idempotency key.\n"
+)
 LATE = "Nothing is known of it yet: it is still being sent."
 
 Status = Delivery.Status
@@ -77,8 +92,17 @@ def claim(at: datetime) -> list[Delivery]:
         return []
     mine = {"status": Status.CLAIMED, "claim": uuid.uuid4(), "ready_at": at + LEASE}
     # The condition stands here again, for another worker may have been faster since.
-    due.filter(pk__in=pks).update(attempts=F("attempts") + 1, **mine)
+    due.filter(pk__in=pks).update(attempts=F("attempts") + 1, remarks=_remarks(), **mine)
     return list(Delivery.objects.filter(pk__in=pks, claim=mine["claim"]).select_related("channel"))
+
+
+def _remarks() -> Case:
+    """Return the remarks of what is claimed: an attempt before that has no end is one."""
+    number = Cast("attempts", CharField())
+    unheard = Concat("remarks", Value("Attempt "), number, Value(UNHEARD))
+    return Case(
+        When(status=Status.CLAIMED, then=unheard), default="remarks", output_field=TextField()
+    )
 
 
 def send(

@@ -62,15 +62,17 @@ def compose(  # noqa: PLR0913  # what a message is made of
     *,
     total: int,
     url: str,
+    remark: str = "",
 ) -> Message:
     """
     Write a message about `total` things, `what` in words, of which the items are the first.
 
-    `rule` is what the document says of the rule: its id, name and kind.
+    `rule` is what the document says of the rule: its id, name and kind, and where its page is if
+    that is to be told. A remark stands on top.
     """
     about = f": {items[0].name}" if total == 1 and items else ""
     more = total - len(items)
-    lines = [f"{what}.", ""] if total else [what, ""]
+    lines = [f"{what}." if total else what, *([remark] if remark else []), ""]
     for item in items:
         lines.append(f"- {item.name}{': ' if item.said else ''}{item.said}")
         if item.url:
@@ -79,7 +81,7 @@ def compose(  # noqa: PLR0913  # what a message is made of
         lines.append(f"... and {more:,} more.")
     if url and (total != 1 or not items or not items[0].url):
         lines += ["", url]
-    lines += ["", f"Rule: {rule['name']}"]
+    lines += ["", f"Rule: {rule['name']}", *([f"  {rule['url']}"] if rule.get("url") else [])]
     subject = f"{PREFIX} {what}{about}"
     text = "\n".join(lines).strip() + "\n"
     document = {

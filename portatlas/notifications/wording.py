@@ -10,14 +10,13 @@ from portatlas.models import Port
 from portatlas.notifications.messages import (
     RAISED,
     RECOVERED,
-    TEST,
     Item,
     Message,
     clean,
     compose,
     count,
 )
-from portatlas.notifications.models import Channel, Matter, Rule
+from portatlas.notifications.models import Matter, Rule
 
 Kind = Rule.Kind
 
@@ -61,17 +60,15 @@ def message(  # noqa: PLR0913  # what is told of it, and how much there is
     site: str,
 ) -> Message:
     """Write a message about `total` matters, so many of them of ports, that names these."""
-    what = _sum(rule, event, total, of_ports)
-    told = _rule(rule)
-    url = f"{site}{BOARDS.get(Kind(rule.kind), '/changes/')}" if site else ""
-    return compose(event, told, what, items(rule, matters, site), total=total, url=url)
+    what = summed(rule, event, total, of_ports)
+    told = rule_told(rule)
+    first = items(rule, matters, site)
+    return compose(event, told, what, first, total=total, url=board(rule, site))
 
 
-def trial(rule: Rule | None, channel: Channel, site: str) -> Message:
-    """Write the message by which a rule, or a channel alone, is tried."""
-    told = _rule(rule) if rule else {"id": None, "name": "none", "kind": ""}
-    what = f"A test of {clean(rule.name) if rule else clean(channel.name)}"
-    return compose(TEST, told, what, [], total=0, url=site)
+def board(rule: Rule, site: str) -> str:
+    """Return where there is more about what a rule tells."""
+    return f"{site}{BOARDS.get(Kind(rule.kind), '/changes/')}" if site else ""
 
 
 def of_port(rule: Rule, port: Port, site: str, matter: Matter | None = None) -> Item:
@@ -99,11 +96,13 @@ def of_port(rule: Rule, port: Port, site: str, matter: Matter | None = None) -> 
     return Item(str(port), ", ".join(said), _page(site, port), facts)
 
 
-def _rule(rule: Rule) -> dict:
+def rule_told(rule: Rule) -> dict:
+    """Return what a document says of a rule."""
     return {"id": rule.pk, "name": clean(rule.name), "kind": rule.kind}
 
 
-def _sum(rule: Rule, event: str, total: int, of_ports: int) -> str:
+def summed(rule: Rule, event: str, total: int, of_ports: int) -> str:
+    """Say about how much there is something to say, so much of it ports."""
     words = {RAISED: NEWS, RECOVERED: RECOVERIES}[event][Kind(rule.kind)]
     if rule.kind != Kind.NEW_PORT or of_ports == total:
         return count(total, *words)

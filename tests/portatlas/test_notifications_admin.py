@@ -1,13 +1,14 @@
 """Rules, channels and the log in the admin: who sees what, and that no secret comes out."""
 
 import json
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 import time_machine
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 
+from portatlas.notifications import trial
 from portatlas.notifications.models import Channel, Delivery, Matter, Rule
 from portatlas.notifications.vault import seal, unseal
 from tests.conftest import NOON
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.django_db
 
 SECRET = "correct horse battery staple"
 CHANNEL = {"name": "Ops", "is_enabled": "on", "priority": "3", "tags": ""}
+ITEM = {"name": "80/tcp on atlas", "host": "atlas", "protocol": "tcp", "port": 80}
 RULE = {
     "name": "New ports",
     "kind": "new_port",
@@ -60,7 +62,8 @@ def member(client, django_user_model):
     [
         # Session, user, count, rows.
         ("/admin/notifications/channel/", 5),
-        ("/admin/notifications/rule/", 5),
+        # ... and the channels of the rules.
+        ("/admin/notifications/rule/", 6),
         # ... the hierarchy of dates, and the rules and channels of the filters.
         ("/admin/notifications/delivery/", 8),
         ("/admin/notifications/channel/{channel}/change/", 4),
@@ -85,6 +88,7 @@ def test_query_count_does_not_grow(
             channel_name=channel.name,
             subject="x",
             body="y",
+            document={"total": 1, "items": [ITEM]},
             created_at=NOON,
             ready_at=NOON,
         )
@@ -153,8 +157,82 @@ def test_a_rule_is_tried_and_its_outcome_is_shown_at_once(admin_client, make_cha
     document = json.loads(posts[0].body)
     assert (document["event"], document["rule"]["name"]) == ("test", "The rule")
     assert document["subject"] == "[Port Atlas] A test of The rule"
+    assert "Nothing was seen yet that it may be about." in document["text"]
     ended = Delivery.objects.order_by("channel_name").values_list("status", "is_test", "attempts")
     assert list(ended) == [("given_up", True, 1), ("delivered", True, 1)]
+
+
+@pytest.fixture
+def try_it(admin_client, make_channel, settings):
+    """Return a function that tries a rule and returns the document that a webhook gets."""
+    settings.PORTATLAS_WEBHOOKS_PRIVATE = True
+
+    def try_it(rule):
+        with receivers.http() as (url, posts):
+            rule.channels.add(make_channel(url))
+            admin_client.post(f"/admin/notifications/rule/{rule.pk}/try/")
+        return json.loads(posts[0].body)
+
+    return try_it
+
+
+def test_a_test_of_a_rule_is_a_message_of_it_marked_as_a_test(try_it, open_port, settings):
+    settings.PORTATLAS_URL = "https://atlas.example.org"
+    rule = Rule.objects.create(name="The rule", kind="unnoted")
+    open_port(80, process_name="nginx")
+
+    document = try_it(rule)
+
+    page = f"https://atlas.example.org/admin/notifications/rule/{rule.pk}/change/"
+    assert document["text"].splitlines() == [
+        "Test: 1 unnoted port.",
+        "This is a test. The rule would tell this now.",
+        "",
+        "- 80/tcp on atlas: nginx, open to everywhere",
+        "  https://atlas.example.org/ports/atlas/tcp/80/",
+        "",
+        "Rule: The rule",
+        f"  {page}",
+    ]
+    assert document["subject"] == "[Port Atlas] Test: 1 unnoted port: 80/tcp on atlas"
+    assert (document["event"], document["rule"]["url"]) == ("test", page)
+    assert [item["port"] for item in document["items"]] == [80]
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "said"),
+    [
+        ("new_port", "Test: 1 new port.", "- 80/tcp on atlas: nginx, open to everywhere"),
+        ("suspicious", "Test: 1 suspicious port.", "- 80/tcp on atlas: nginx, open to everywhere"),
+        ("ghost", "Test: 1 missing port.", "- 443/tcp on atlas: gone, held by sshd before"),
+        (
+            "owner_changed",
+            "Test: 1 port with another owner.",
+            "- 80/tcp on atlas: another program → nginx",
+        ),
+        (
+            "silent",
+            "Test: 1 silent collector.",
+            "- atlas: nothing was seen since 2026-01-01 12:00:00 UTC",
+        ),
+    ],
+)
+def test_a_test_of_a_rule_that_has_nothing_to_tell_has_an_example(
+    kind, what, said, try_it, open_port
+):
+    open_port(80, process_name="nginx")
+    open_port(443, gone=True)
+
+    text = try_it(Rule.objects.create(name="The rule", kind=kind))["text"]
+
+    assert text.splitlines() == [
+        what,
+        f"{trial.EXAMPLE} Messages have links once PORTATLAS_URL is set.",
+        "",
+        said,
+        "",
+        "Rule: The rule",
+    ]
 
 
 def test_a_channel_is_tried_alone(admin_client, make_channel, settings):
@@ -328,6 +406,52 @@ def test_a_preview_shows_what_a_rule_would_tell_now(admin_client, open_port, wri
     assert "<b>1000/tcp on atlas</b>" in text
     assert "… and 2 more." in text
     assert "<script>alert" not in text
+
+
+def test_the_list_of_rules_says_in_words_when_and_whom_they_tell(admin_client, make_channel):
+    rule = Rule.objects.create(
+        name="Rule",
+        kind="ghost",
+        host_id="atlas",
+        tag="prod",
+        scope="private",
+        minutes=5,
+        digest=30,
+        quiet_from=time(22),
+        quiet_until=time(7),
+        tells_recovery=True,
+    )
+    rule.channels.set([make_channel(name="Ops"), make_channel(name="Pager", is_enabled=False)])
+    Rule.objects.create(name="To nobody", kind="unnoted")
+
+    text = admin_client.get("/admin/notifications/rule/").text
+
+    assert (
+        "on atlas, with the tag prod, open to private networks, or wider, for at least 5 min, "
+        "collected for 30 min, not from 22:00 to 07:00 (UTC), and when it is over<"
+    ) in text
+    assert "Ops, Pager (off)<" in text
+    assert "on every host<" in text
+    assert "none: everything waits for one<" in text
+
+
+def test_the_log_leads_to_the_rule_and_to_what_it_was_about(admin_client, open_port):
+    rule = Rule.objects.create(name="Rule", kind="unnoted")
+    fields = {"subject": "x", "body": "y", "created_at": NOON, "ready_at": NOON}
+    items = [ITEM | {"name": f"{port}/tcp on atlas", "port": port} for port in range(80, 90)]
+    Delivery.objects.create(
+        rule=rule, rule_name="Rule", document={"total": 12, "items": items}, **fields
+    )
+    host = {"name": "atlas", "host": "atlas"}
+    Delivery.objects.create(rule_name="Gone", document={"total": 1, "items": [host]}, **fields)
+
+    text = admin_client.get("/admin/notifications/delivery/").text
+
+    assert '<a href="/ports/atlas/tcp/82/">82/tcp on atlas</a> and 9 more<' in text
+    assert "83/tcp" not in text
+    assert '<a href="/hosts/atlas/">atlas</a><' in text
+    assert f'<a href="/admin/notifications/rule/{rule.pk}/change/">Rule</a><' in text
+    assert ">Gone<" in text
 
 
 def test_a_rule_goes_with_its_matters_and_leaves_the_log(member, make_channel, open_port):

@@ -420,6 +420,32 @@ def test_what_a_killed_worker_had_claimed_is_sent_when_its_claim_runs_out(queue)
     assert len(posts) == 1
 
 
+def test_the_log_says_that_nothing_was_heard_of_an_attempt(queue):
+    with receivers.http() as (url, posts):
+        sent = queue(address=url)
+        claim(NOON)  # and then it was killed
+        claim(NOON + delivery.LEASE)  # as well
+        send(NOON + 2 * delivery.LEASE)
+
+    assert (result(sent), len(posts)) == (("delivered", 3, ""), 1)
+    assert sent.remarks.splitlines() == [
+        f"Attempt {number}: nobody wrote what came of it, for the worker that had it ended, or its "
+        "receiver hung. It may have arrived; each attempt tells the receiver the same idempotency "
+        "key."
+        for number in (1, 2)
+    ]
+
+
+def test_what_failed_and_was_written_down_is_nothing_to_remark(queue):
+    answers = iter([500, 200])
+    with receivers.http(lambda post: next(answers)) as (url, _posts):
+        sent = queue(address=url)
+        send()
+        send(NOON + MINUTE)
+
+    assert (result(sent), sent.remarks) == (("delivered", 2, ""), "")
+
+
 def test_what_kills_every_worker_is_given_up(queue):
     sent = queue()
     for n in range(3):

@@ -38,6 +38,7 @@ class Delivery(models.Model):
     status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
     last_error = models.TextField(blank=True)
+    remarks = models.TextField(blank=True)  # what else befell it, a line each
     created_at = models.DateTimeField()
     ready_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

@@ -1,0 +1,1 @@
+from portatlas.notifications.admin import log, rules  # noqa: F401  # they register
