@@ -17,6 +17,7 @@ from django.core.management.color import no_style
 from django.db import connection
 from django.test import Client
 from playwright.sync_api import expect
+from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.checks import HEIGHT, WIDE
 from tests.browser.fleet import Fleet
@@ -98,8 +99,16 @@ def playwright(database_for_threads, live_server, playwright):
 
 
 @pytest.fixture(scope="session")
-def live_server(database_for_threads, live_server):
-    return live_server
+def live_server(database_for_threads):
+    """
+    A server of our own: each of its threads opens the database for itself.
+
+    One that another test has started may share that test's connection among its threads, which
+    ends the whole process when two of them use it at once.
+    """
+    server = LiveServer("localhost")
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
