@@ -36,3 +36,12 @@ def test_everybody_can_make_and_revoke_a_token(signed_in):
     assert found == [], "\n".join(found)
     assert len(secret) == 70
     assert secret not in signed_in.content()
+
+
+def test_a_scope_and_what_it_means_stand_in_one_line(signed_in):
+    signed_in.goto("/admin/tokens/token/add/")
+
+    label = signed_in.locator("label", has_text="read: see ports, notes, events and hosts")
+    box = label.get_by_role("checkbox")
+
+    assert label.bounding_box()["height"] < 1.5 * box.bounding_box()["height"]
