@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from collector import bulk, coverage, reader, statements, timekeeping
+from collector import bulk, coverage, statements, timekeeping
+from collector.doubt import FEW_PORTS, FEW_TO_REPEAT, doubt, is_confirmed
 from collector.history import History
 from collector.look import Watch
 from collector.models import Host, HostEvent, PortEvent, PortRuntime
@@ -16,8 +17,6 @@ from collector.sweep import HOST_ID, Listener, Sweep, Verdict, changes
 
 logger = logging.getLogger(__name__)
 
-FEW_PORTS = 5  # below this many ports, half of them may well go at once
-FEW_TO_REPEAT = 2  # the same, where a look costs little to repeat
 MANY_PORTS = 100  # so many that appear in one sweep are news of the host
 FEW_CHANGES = 500  # up to so many, only their rows are read
 
@@ -69,12 +68,8 @@ def collect(  # noqa: PLR0913  # a look has as many settings, and only doors rea
     if outcome.sweep.verdict == Verdict.SUSPECT:
         watch.forget()
         again = watch.look(host_id, at=clock(), timeout=timeout, interval=interval)
-        is_confirmed = (
-            first.verdict == again.verdict
-            and first.servers == again.servers
-            and not reader.misses(again.by_key)
-        )
-        outcome = reconcile(again, alive_every=alive_every, confirmed=is_confirmed, may_repeat=True)
+        confirmed = is_confirmed(first, again)
+        outcome = reconcile(again, alive_every=alive_every, confirmed=confirmed, may_repeat=True)
     if outcome.dropped:
         logger.warning("A newer look at %s is recorded already.", host_id)
     elif outcome.sweep.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
@@ -177,9 +172,9 @@ def _record(host: Host, sweep: Sweep, terms: _Terms, news: list[HostEvent]) -> O
     is_known = is_steady and terms.before and terms.before.digest == host.digest
     rows, listeners, active = _concerned(host, sweep, terms.before if is_known else None)
     if sweep.verdict == Verdict.COMPLETE and not is_settling:
-        doubt = _doubt(active, sweep, terms.few)
-        if doubt:
-            suspect = replace(sweep, verdict=Verdict.SUSPECT, reason=doubt)
+        reason = doubt(active, sweep, terms.few)
+        if reason:
+            suspect = replace(sweep, verdict=Verdict.SUSPECT, reason=reason)
             return _disbelieve(host, suspect, news)
 
     what = History(
@@ -248,14 +243,6 @@ def _disbelieve(host: Host, sweep: Sweep, news: list[HostEvent]) -> Outcome:
     coverage.blemish(host, sweep)
     bulk.insert(news)
     return Outcome(sweep)
-
-
-def _doubt(active: set[tuple[str, int]], sweep: Sweep, few: int) -> str:
-    """Say why a complete-looking sweep is hard to believe, "" if it isn't."""
-    gone = len(active - sweep.servers)
-    if few and len(active) >= few and gone * 2 >= len(active):
-        return f"{gone} of {len(active)} ports are gone at once."
-    return ""
 
 
 def _is_due(last: datetime | None, at: datetime, every: float) -> bool:
