@@ -25,6 +25,7 @@ TELLING = (
     "container_name",
     "image",
     "current_pid",
+    "owner_state",
     "scope",
 )
 

@@ -1,14 +1,19 @@
-"""What was on ports at some time: whether they listened, from when to when, and who held them."""
+"""
+What was on ports at some time: whether they listened, from when to when, who held them, what
+their notes said, and in which state they were.
+"""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from collector.models import Coverage, Host, PortEvent
-from portatlas import presence
+from notes import past as notes_past
+from portatlas import happenings, presence
+from portatlas.hindsight import Judge, Stood
 from portatlas.holders import DELETED, Holder, holders
 from portatlas.intervals import Interval, Look, Stretch, Transition, intervals
 from portatlas.models import Port
@@ -18,11 +23,9 @@ TO_COME = "That is still to come."
 BEFORE_ALL_LOOKS = "Nobody had looked at the host yet."
 UNWATCHED = "Nobody was looking at the host."
 
+AWAITED = "It was awaited: it had not been seen again since a reboot, or since nobody looked."
+
 TOLD = ("timestamp", "event_type", "cause")  # of a transition
-COUNTED = (  # what tells of a port whether it was up
-    *("host", "current_state", "first_seen_at", "last_seen_at", "last_disappeared_at"),
-    "active_since",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,10 @@ class Past:
 
     `since` and `until` bound the time in which it was so without a break; None where that
     began before anybody looked, or has not ended. `holder` is who held it, or had held it
-    last; None where nobody did, or where it can't be told. `reason` says why something is
-    not known, in a sentence, "" if nothing is missing.
+    last; None where nobody did, or where it can't be told. `note` is the line of history that
+    then spoke for the port, None if there was none. `stood` tells its state and why; it is None
+    where that can't be told. `reason` says why something is not known, or odd, in a sentence,
+    "" if there is nothing to say.
     """
 
     moment: datetime
@@ -41,6 +46,8 @@ class Past:
     since: datetime | None = None
     until: datetime | None = None
     holder: Holder | None = None
+    note: Any | None = None
+    stood: Stood | None = None
     reason: str = ""
 
 
@@ -52,7 +59,7 @@ def whole(port: Port, since: datetime, now: datetime) -> Presence:
 
 
 def at(port: Port, moment: datetime, now: datetime) -> Past:
-    """Return what was on a port at a moment, in six queries at most. Needs its host."""
+    """Return what was on a port at a moment, in eight queries at most. Needs its host."""
     return of_all([port], moment, now)[port.pk]
 
 
@@ -60,63 +67,50 @@ def of_all(ports: Sequence[Port], moment: datetime, now: datetime) -> dict[int, 
     """
     Return what was on ports at a moment, by primary key. Needs their hosts.
 
-    In six queries at most, however many ports; the queries name each of them, so they are the
+    In eight queries at most, however many ports; the queries name each of them, so they are the
     ports of a page.
     """
     if moment > now:
         return {port.pk: Past(moment, Look.UNKNOWN, reason=TO_COME) for port in ports}
     kept = kept_since(now)
     stretches = stretches_at({port.host for port in ports}, moment, now)
-    around, held = _around(ports, moment), holders(ports, moment, kept)
+    around, happened = _around(ports, moment), happenings.of_some(ports, moment)
+    held = holders(ports, moment, kept, happened)
+    notes = notes_past.about((port.port for port in ports), moment)
+    judge = Judge(moment, kept, happened)
     found = {}
     for port in ports:
+        note = notes_past.speaking(notes, (port.host_id, port.protocol, port.port))
         stretch, next_start = stretches[port.host_id]
         if stretch is None:
-            found[port.pk] = Past(moment, Look.UNKNOWN, until=next_start, reason=BEFORE_ALL_LOOKS)
+            found[port.pk] = Past(
+                moment, Look.UNKNOWN, until=next_start, note=note, reason=BEFORE_ALL_LOOKS
+            )
             continue
-        interval = _interval(
-            port, moment, stretch, next_start or now, around.get(port.pk, []), kept
-        )
+        transitions = around.get(port.pk, [])
+        interval = _interval(port, moment, stretch, next_start or now, transitions, kept)
         holder, reason = held[port.pk]
+        stood = None
         if interval.look == Look.UNKNOWN:
             reason = DELETED if stretch.start <= moment <= stretch.end else UNWATCHED
+        elif holder:
+            later = [each for each in transitions if each.time > moment]
+            was_active = not later[0].is_up if later else port.is_active
+            stood, reason = judge.judge(port, was_active=was_active, held=holder, note=note)
+            if stood and was_active and interval.look == Look.DOWN:
+                reason = AWAITED
         has_ended = next_start or interval.end < now
-        until = interval.end if has_ended else None
-        found[port.pk] = Past(moment, interval.look, interval.start, until, holder, reason)
+        found[port.pk] = Past(
+            moment,
+            interval.look,
+            interval.start,
+            interval.end if has_ended else None,
+            holder,
+            note,
+            stood,
+            reason,
+        )
     return found
-
-
-def counted(moment: datetime, now: datetime) -> dict[str, Counter[Look]]:
-    """
-    Count the ports of each host by what they were at a moment, in five queries.
-
-    The sockets of clients are left out. `moment` is not later than now.
-    """
-    hosts = Host.objects.in_bulk()
-    found: dict[str, Counter[Look]] = {host_id: Counter() for host_id in hosts}
-    for port, look in looks(Port.objects.without_clients().order_by(), hosts, moment, now):
-        found[port.host_id][look] += 1
-    return found
-
-
-def looks(
-    ports: QuerySet, hosts: Mapping[str, Host], moment: datetime, now: datetime
-) -> Iterator[tuple[Port, Look]]:
-    """
-    Yield ports in their order, each with what it was at a moment, in four queries at most.
-
-    `hosts` are all that there are, by name; `moment` is not later than now.
-    """
-    kept = kept_since(now)
-    stretches = stretches_at(hosts.values(), moment, now)
-    following = _of_port(timestamp__gt=moment).order_by("timestamp", "pk")
-    rows = ports.only(*COUNTED)
-    for port in rows.annotate(**{f"next_{name}": _first(following, name) for name in TOLD}):
-        port.host = hosts[port.host_id]
-        stretch, _ = stretches[port.host_id]
-        transition = presence.transition(*(getattr(port, f"next_{name}") for name in TOLD))
-        became = [transition] if transition.time else []
-        yield port, _look(port, moment, stretch, became, kept)
 
 
 def kept_since(now: datetime) -> datetime:
@@ -189,24 +183,3 @@ def _interval(  # noqa: PLR0913  # what is known of one port around one moment
     touching = [each for each in found if each.start <= moment <= each.end]
     # Of a moment on the border, what was seen then speaks, not that nobody looked after it.
     return max(touching, key=lambda each: (each.look != Look.UNKNOWN, each.start, each.end))
-
-
-def _look(
-    port: Port,
-    moment: datetime,
-    stretch: Stretch | None,
-    following: list[Transition],
-    kept: datetime,
-) -> Look:
-    """Return what a port was at a moment, which is all that its next transition tells."""
-    was_up, transitions = presence.course(
-        port, following, moment, presence.known(port, kept, moment)
-    )
-    found = intervals(
-        start=moment,
-        end=moment,
-        watched=[stretch] if stretch else [],
-        transitions=transitions,
-        was_up=was_up,
-    )
-    return found[-1].look if found else Look.UNKNOWN

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from portatlas.intervals import Look
+from portatlas.retrospect import TOO_MUCH
 from portatlas.states import PortState
 from portatlas.tally import Tally
 from portatlas.words import Summary
@@ -60,8 +61,21 @@ def counts(tally: Tally) -> dict[str, Any]:
     }
 
 
-def counts_then(looks: Counter[Look]) -> dict[str, Any]:
-    """Return the numbers of a time: who listened, and of what people thought then, nothing."""
-    unknown = dict.fromkeys(TOLD)
-    told = {"looks": {look: looks[look] for look in Look}}
-    return unknown | {"listening": looks[Look.UP]} | told
+def counts_then(looks: Counter[Look], tally: Tally | None, unknown: int) -> dict[str, Any]:
+    """Return the numbers of a time, without a tally only those of who was up, and why."""
+    told = dict.fromkeys(TOLD) if tally is None else counts(tally)
+    return told | {
+        "listening": looks[Look.UP],
+        "looks": {look: looks[look] for look in Look},
+        "reason": TOO_MUCH if tally is None else _not_known(unknown),
+    }
+
+
+def _not_known(ports: int) -> str:
+    """
+    Say of how many ports it is not known how they stood.
+
+    >>> _not_known(0), _not_known(1), _not_known(2)
+    ('', 'How 1 port stood is not known.', 'How 2 ports stood is not known.')
+    """
+    return f"How {ports} port{'' if ports == 1 else 's'} stood is not known." if ports else ""

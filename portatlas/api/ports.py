@@ -12,7 +12,7 @@ from notes.models import named
 from portatlas import tally
 from portatlas.api import rows
 from portatlas.api.asking import Asked, Filters, InOrder
-from portatlas.api.at import AT, LOOK, Then, as_of, asked_at, asked_look
+from portatlas.api.at import AT, LOOK, FilterThen, Then, as_of, asked_at, asked_look
 from portatlas.api.conditional import Conditional, conditional
 from portatlas.api.filters import PortFilter
 from portatlas.api.pagination import Pages
@@ -109,8 +109,11 @@ class PortViewSet(Asked, Conditional, viewsets.GenericViewSet):
         # Nothing but a page of all of them is asked for most often.
         if request.query_params.keys() <= {"limit", "offset", "at"}:
             found = Urgent(now)
-        elif look:
-            found = Then(self.filter_queryset(Port.objects.without_clients()), look, then, now)
+        elif then and (look or "state" in request.query_params):
+            self.filterset_class = FilterThen
+            ports = self.filter_queryset(Port.objects.all())
+            states = request.query_params.getlist("state")
+            found = Then(ports, look=look, states=states, then=then, now=now)
         else:
             found = Chosen(self.filter_queryset(Port.objects.for_board(now)))
         page = self.paginate_queryset(found)

@@ -36,6 +36,11 @@ class NoteOfPortSerializer(NoteSerializer):
 
     class Meta(NoteSerializer.Meta):
         fields = [*NoteSerializer.Meta.fields, "for_every_host"]
+        # Of a note as it was at a time these are not known.
+        extra_kwargs = NoteSerializer.Meta.extra_kwargs | {
+            "version": {"allow_null": True},
+            "created_at": {"allow_null": True},
+        }
 
 
 class ThenSerializer(serializers.Serializer):
@@ -45,15 +50,18 @@ class ThenSerializer(serializers.Serializer):
     look = serializers.ChoiceField(choices=[look.value for look in Look])
     since = serializers.DateTimeField(allow_null=True)
     until = serializers.DateTimeField(allow_null=True)
-    reason = serializers.CharField(allow_blank=True, help_text="Why something is not known.")
+    reason = serializers.CharField(
+        allow_blank=True, help_text="Why something is not known, or not as it seems."
+    )
 
 
 class PortSerializer(serializers.ModelSerializer):
     """
     A fact merged with its note, its state and why.
 
-    Asked about a time with `at`, it has `then` as well, the holder of then, and null for all that
-    cannot be known of it; the note is always that of today.
+    Asked about a time with `at`, it has `then` as well, the holder, the note and the state of
+    then, and null for all that cannot be known of it. Its `current_state` is what is known of
+    then by now; a port that was awaited after a reboot has the state that it had while it was.
     """
 
     host_id = serializers.CharField()

@@ -1,6 +1,7 @@
 """The sentence on top of the board as numbers: of all hosts, and of each."""
 
 from collections import Counter
+from datetime import datetime
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -8,14 +9,19 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from portatlas import hosts, past
+from collector.models import Host
+from portatlas import hosts
 from portatlas.api.asking import Asked
 from portatlas.api.at import AT, asked_at
 from portatlas.api.conditional import Conditional, conditional
 from portatlas.api.counts import CountsSerializer, LooksSerializer, counts, counts_then
 from portatlas.api.rows import iso
+from portatlas.models import Port
+from portatlas.retrospect import Retrospect
 from portatlas.tally import tally
 from portatlas.words import Summary
+
+WHY = "With `at`: why something is not known of then."
 
 
 class HostSummarySerializer(CountsSerializer):
@@ -25,20 +31,22 @@ class HostSummarySerializer(CountsSerializer):
     last_look_at = serializers.DateTimeField(allow_null=True)
     problems = serializers.ListField(child=serializers.CharField(), allow_null=True)
     looks = LooksSerializer(required=False)
+    reason = serializers.CharField(required=False, allow_blank=True, help_text=WHY)
 
 
 class SummarySerializer(CountsSerializer):
     """
     What there is on all hosts together, the sentence that says it, and the same of each host.
 
-    Asked about a time with `at`, it tells how many ports were up, down and nobody knows; what
-    people thought of them then is not known, and null.
+    Asked about a time with `at`, it tells how many ports were up, down and nobody knows, and how
+    those of which that is known stood then. If too much happened since, only the former.
     """
 
     at = serializers.DateTimeField(allow_null=True)
     text = serializers.CharField(allow_null=True)
     last_look_at = serializers.DateTimeField(allow_null=True)
     looks = LooksSerializer(required=False)
+    reason = serializers.CharField(required=False, allow_blank=True, help_text=WHY)
     hosts = HostSummarySerializer(many=True)
 
 
@@ -55,7 +63,7 @@ class SummaryView(Asked, Conditional, APIView):
         return Response(_then(then, now) if then else _now(now))
 
 
-def _now(now) -> dict:
+def _now(now: datetime) -> dict:
     found = hosts.hosts_of(hosts.rows())
     counted = tally(now, found)
     return {
@@ -75,16 +83,24 @@ def _now(now) -> dict:
     }
 
 
-def _then(then, now) -> dict:
-    counted = past.counted(then, now)
+def _then(then: datetime, now: datetime) -> dict:
+    counted = Retrospect(Port.objects.order_by(), Host.objects.in_bulk(), then, now).counted()
+    numbers = counted.tally
     unknown = {"last_look_at": None}
     return {
         "at": iso(then),
-        "text": None,
+        "text": numbers and str(Summary.of(numbers.counts())),
         **unknown,
-        **counts_then(sum(counted.values(), Counter())),
+        **counts_then(sum(counted.looks.values(), Counter()), numbers, counted.unknown.total()),
         "hosts": [
-            {"host_id": host_id, "problems": None, **unknown, **counts_then(looks)}
-            for host_id, looks in sorted(counted.items())
+            {
+                "host_id": host_id,
+                "problems": None,
+                **unknown,
+                **counts_then(
+                    looks, numbers and numbers.of_host(host_id), counted.unknown[host_id]
+                ),
+            }
+            for host_id, looks in sorted(counted.looks.items())
         ],
     }

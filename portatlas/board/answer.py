@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import NamedTuple, Self
 
+from notes.models import EVERY_HOST
 from portatlas import moment, past
+from portatlas.holders import Holder
 from portatlas.intervals import Look
 from portatlas.models import Port
-from portatlas.past import Holder, Past
+from portatlas.past import Past
 from portatlas.words import span
 
 NOT_A_TIME = "That is no date and time. Write it as 2026-11-20T14:00; it is read as UTC."
@@ -33,6 +35,8 @@ class Answer(NamedTuple):
     says: str = ""
     lasted: str = ""
     reason: str = ""
+    stood: str = ""  # in which state it was, and why
+    noted: str = ""  # what its note was called
     holding: str = ""  # what the facts about the holder are headed by
     holder: tuple[Fact, ...] = ()
 
@@ -57,6 +61,8 @@ class Answer(NamedTuple):
             says=f"At {found.moment:%F %T} UTC {WAS[found.look]}.",
             lasted=_lasted(found),
             reason=found.reason,
+            stood=_stood(found),
+            noted=_noted(found),
             holding=held if facts else "",
             holder=facts,
         )
@@ -71,6 +77,21 @@ def _lasted(found: Past) -> str:
     if since:
         return f"Since {since}, and still."
     return f"Until {until}." if until else ""
+
+
+def _stood(found: Past) -> str:
+    """Say in which state it was, and why."""
+    if found.stood is None:
+        return ""
+    return f"It was {found.stood.state.label.lower()}: {found.stood.reason}."
+
+
+def _noted(found: Past) -> str:
+    """Say what the note was called that spoke for it."""
+    if found.note is None:
+        return ""
+    whose = " for every host" if found.note.host_id == EVERY_HOST else ""
+    return f"Its note{whose} was “{found.note.title or 'Untitled'}”."
 
 
 def _facts(holder: Holder) -> tuple[Fact, ...]:

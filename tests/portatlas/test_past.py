@@ -9,7 +9,7 @@ from collector.models import PortEvent, PortRuntime
 from collector.retention import prune
 from collector.services import reconcile
 from collector.sweep import Verdict
-from portatlas import holders, past
+from portatlas import happenings, holders, past
 from portatlas.intervals import Look
 from portatlas.models import Port
 from tests.collector.sweeps import listener, sweep
@@ -248,7 +248,7 @@ def test_a_port_that_never_changed_is_known_without_its_events():
 
 
 def test_too_much_that_happened_since_is_said_instead_of_a_name(monkeypatch):
-    monkeypatch.setattr(holders, "MOST_EVENTS", 3)
+    monkeypatch.setattr(happenings, "MOST_EVENTS", 3)
     look(0, NGINX)
     for hours in range(1, 5):
         look(hours, CADDY if hours % 2 else NGINX)
@@ -264,11 +264,12 @@ def test_the_number_of_queries_does_not_grow(count, django_assert_num_queries):
     look(count + 5, CADDY)
     found, now = port(), hour(count + 5)
 
-    # Oldest event; stretches; transitions; events since; the last event by then; boots.
-    with django_assert_num_queries(6):
+    # Oldest event; stretches; transitions; events since, and in the hour before; boots; the last
+    # event by then; notes.
+    with django_assert_num_queries(8):
         past.at(found, hour(0), now)
     # The stretch is on the host.
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         past.at(found, now, now)
     # Oldest event, coverage, transitions.
     with django_assert_num_queries(3):
@@ -282,7 +283,7 @@ def test_many_ports_are_told_in_as_many_queries_as_one(count, django_assert_num_
     look(5, SSHD)
     ports = list(Port.objects.select_related("host").exclude(port=22))
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         found = past.of_all(ports, hour(0), hour(6))
 
     assert [(found[each.pk].look, found[each.pk].holder.process_name) for each in ports] == [
@@ -306,7 +307,7 @@ def test_ports_of_different_hosts_are_told_each_by_its_own():
 
 
 def test_who_held_the_last_of_many_ports_is_not_told_where_too_much_happened(monkeypatch):
-    monkeypatch.setattr(holders, "MOST_OF_ALL", 3)
+    monkeypatch.setattr(happenings, "MOST_OF_ALL", 3)
     look(0, SSHD, NGINX)
     for hours in range(1, 5):
         look(hours, replace(SSHD, owner=replace(SSHD.owner, pids=(hours,))), NGINX)

@@ -376,6 +376,26 @@ def test_the_answer_tells_who_held_it(add_host, open_port, read):
     assert "Held by: Process nginx Pid 7" in text
 
 
+@pytest.mark.usefixtures("at_noon")
+def test_the_answer_tells_in_which_state_it_was_and_what_its_note_was_called(
+    add_host, open_port, write_note, read, time_machine
+):
+    add_host(watched_since=NOON - timedelta(days=2), watched_until=NOON)
+    long_ago = NOON - timedelta(days=1)
+    PortEvent.objects.create(port_runtime=open_port(80), event_type="appeared", timestamp=long_ago)
+    time_machine.move_to(NOON - timedelta(hours=2), tick=False)
+    note = write_note(80, title="Shop", host_id="*", risk_level="suspicious")
+    time_machine.move_to(NOON - timedelta(minutes=20), tick=False)
+    note.delete()
+    time_machine.move_to(NOON, tick=False)
+
+    before, after = read(at="2026-01-01T11:30"), read(at="2026-01-01T11:45")
+
+    said = "It was suspicious: its note says suspicious. Its note for every host was “Shop”."
+    assert said in before
+    assert "It was unnoted: it has no note." in after
+
+
 def test_older_events_are_a_page_away(admin_client, open_port):
     port = open_port(80)
     PortEvent.objects.bulk_create(
