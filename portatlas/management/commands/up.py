@@ -181,17 +181,13 @@ def make_paths_absolute():
 
 
 def commands(door: int) -> dict[str, list[str]]:
-    """Return what runs in production too, but for the inherited socket."""
+    """Return what runs in production too, but for the inherited socket and Celery's commands."""
     python = [sys.executable, "-m"]
-    celery = [*python, "celery", "--app", "portatlas", "--quiet"]
     web = [*python, "gunicorn", "portatlas.wsgi", "--bind", f"fd://{door}"]
     web += ["--worker-class", "gthread", "--workers", "1", "--threads", "4"]
     web += ["--graceful-timeout", "5", "--no-control-socket", "--log-level", "warning"]
-    worker = [sys.executable, "-W", ROOT_IS_FINE, *celery[1:]]
-    worker += ["worker", "--pool", "solo", "--loglevel", "warning"]
-    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     return {
         "web": web,
-        "worker": worker,
-        "beat": [*celery, "beat", "--pidfile", "", "--loglevel", "warning"],
+        "worker": [sys.executable, "-W", ROOT_IS_FINE, "-m", "portatlas.background", "worker"],
+        "beat": [*python, "portatlas.background", "beat"],
     }
