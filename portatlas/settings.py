@@ -246,6 +246,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "portatlas.api.schema.with_words",
         "portatlas.api.schema.with_keys",
+        "portatlas.api.schema.with_links",
         "portatlas.api.schema_problems.with_problems",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -15,12 +15,20 @@ from drf_spectacular.utils import extend_schema_field
 
 from portatlas import moment
 from portatlas.api.ordering import Ordering
-from portatlas.api.parameters import raise_unless_known
+from portatlas.api.parameters import parameter, raise_unless_known
 from portatlas.api.problems import InvalidParameter
+from portatlas.api.rules import Rule
 
 LONGEST = 500  # characters of a value
 MOST_VALUES = 100  # of a parameter that may be said more than once
-PORTS = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?")
+RANGE = "[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?"
+PORTS = re.compile(f"{RANGE}(, *{RANGE})*")
+# How RFC 3339 writes a time, which may be none of the calendar nevertheless.
+TIME = re.compile(
+    r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+NO_NUL_IN_IT = r"^[^\x00]*$"
+TEXT = {"type": "string", "maxLength": LONGEST, "pattern": NO_NUL_IN_IT}
 
 ONCE = "It is said once."
 TOO_LONG = f"It has at most {LONGEST} characters."
@@ -63,8 +71,18 @@ def time_of(said: QueryDict, name: str) -> datetime | None:
         return None
     found = moment.parse(said[name])
     if found is None:
-        raise InvalidParameter({name: [NO_TIME]})
+        raise InvalidParameter({name: [NO_TIME]}, code_of(said[name]))
     return found
+
+
+def code_of(text: str) -> str:
+    """
+    Return the code of what is wrong with a text that is no time.
+
+    >>> code_of("tomorrow"), str(code_of("0001-01-01T00:00:00+01:00"))
+    ('invalid', 'calendar')
+    """
+    return Rule.CALENDAR if TIME.fullmatch(text) else "invalid"
 
 
 class MomentField(forms.CharField):
@@ -74,7 +92,7 @@ class MomentField(forms.CharField):
             return None
         found = moment.parse(text)
         if found is None:
-            raise forms.ValidationError(NO_TIME)
+            raise forms.ValidationError(NO_TIME, code_of(text))
         return found
 
 
@@ -91,6 +109,7 @@ class Whole(filters.NumberFilter):
 
     def __init__(self, *args, most: int, **options):
         super().__init__(*args, min_value=0, max_value=most, **options)
+        extend_schema_field({"type": "integer", "minimum": 0, "maximum": most})(self)
 
 
 @extend_schema_field(OpenApiTypes.BOOL)
@@ -129,7 +148,7 @@ class TextsField(forms.Field):
     widget = forms.SelectMultiple
 
 
-@extend_schema_field({"type": "array", "items": {"type": "string"}})
+@extend_schema_field({"type": "array", "items": TEXT})
 class Texts(filters.Filter):
     """Exactly this text; said more than once, any of them is meant."""
 
@@ -141,19 +160,19 @@ class Texts(filters.Filter):
 
 class PortsField(forms.CharField):
     def clean(self, value):
-        parts = [part.strip() for part in super().clean(value).split(",")]
-        if parts == [""]:
+        text = super().clean(value)
+        if not text:
             return []
-        found = [PORTS.fullmatch(part) for part in parts]
-        if not all(found):
+        if not PORTS.fullmatch(text):
             raise forms.ValidationError(NO_PORTS)
-        ranges = [(int(each["first"]), int(each["last"] or each["first"])) for each in found]
-        if not all(1 <= first <= last <= 65535 for first, last in ranges):
-            raise forms.ValidationError(NO_PORTS)
+        ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
+        ranges = [(each[0], each[-1]) for each in ends]
+        if not all(first <= last <= 65535 for first, last in ranges):
+            raise forms.ValidationError(NO_PORTS, Rule.RANGE)
         return ranges
 
 
-@extend_schema_field(OpenApiTypes.STR)
+@extend_schema_field({"type": "string", "maxLength": LONGEST, "pattern": f"^{PORTS.pattern}$"})
 class Ports(filters.Filter):
     """Ports by their number: `80`, `22,80` or `8000-8100`."""
 
@@ -215,6 +234,17 @@ class InOrder(Ordering):
             message = f"It is one of {known}, or some of them with commas; with - it is reversed."
             raise InvalidParameter({self.ordering_param: [message]})
         return [_in_order(field, getattr(view, "ordering_columns", {})) for field in fields]
+
+    def get_schema_operation_parameters(self, view):
+        names = [sign + name for name in view.ordering_fields for sign in ("", "-")]
+        schema = {
+            "type": "array",
+            "items": {"type": "string", "enum": names},
+            "minItems": 1,
+            "maxItems": len(view.ordering_fields),
+        }
+        description = "By which columns, the first one first; with - from the end."
+        return [parameter(self.ordering_param, schema, description, explode=False)]
 
 
 def _in_order(field: str, columns: Mapping[str, str]) -> str | OrderBy:

@@ -15,6 +15,7 @@ from portatlas.api.asking import time_of
 from portatlas.api.filters import PortFilter
 from portatlas.api.problems import InvalidParameter
 from portatlas.api.rows import PortRow, iso, rows
+from portatlas.api.rules import Rule
 from portatlas.intervals import Look
 from portatlas.models import KEY, Port
 from portatlas.past import Past
@@ -60,7 +61,9 @@ def asked_at(request, now: datetime) -> datetime | None:
     """Return the time that is asked about, None for now. Raises InvalidParameter."""
     then = time_of(request.query_params, "at")
     if then and then > now:
-        raise InvalidParameter({"at": [f"That is still to come: it is {iso(now)} now."]})
+        raise InvalidParameter(
+            {"at": [f"That is still to come: it is {iso(now)} now."]}, Rule.TO_COME
+        )
     return then
 
 
@@ -69,11 +72,12 @@ def asked_look(request, then: datetime | None) -> Look | None:
     said = request.query_params.get("look")
     if then is None:
         if said is not None:
-            raise InvalidParameter({"look": ["It is of the time that `at` says: say that too."]})
+            message = "It is of the time that `at` says: say that too."
+            raise InvalidParameter({"look": [message]}, Rule.TOGETHER)
         return None
     if of_today := sorted(request.query_params.keys() - CHOOSING):
         message = f"It is of today. With `at` choose by {', '.join(sorted(CHOOSING))}."
-        raise InvalidParameter({name: [message] for name in of_today})
+        raise InvalidParameter({name: [message] for name in of_today}, Rule.TOGETHER)
     if said is not None and said not in set(Look):
         raise InvalidParameter({"look": [f"It is one of {', '.join(Look)}."]})
     return said and Look(said)
@@ -99,7 +103,7 @@ class Then:
         in_order = ports.order_by("host_id", "port", "protocol")
         found = Retrospect(in_order, Host.objects.in_bulk(), then, now)
         if states and found.too_much:
-            raise InvalidParameter({"state": [TOO_MUCH]})
+            raise InvalidParameter({"state": [TOO_MUCH]}, Rule.TOO_MUCH)
         self.keys = [
             each.port.pk
             for each in found

@@ -11,9 +11,10 @@ from notes.models import named
 from notes.services import Key
 from portatlas.api import note_operations, problems
 from portatlas.api.bodies import said
-from portatlas.api.note_serializers import BulkItemSerializer
+from portatlas.api.note_serializers import BulkDeleteSerializer, BulkItemSerializer
 from portatlas.api.notes import ADD, CHANGE, DELETE, NoteDoor, raise_if_refused
 from portatlas.api.problem_types import BY_NAME, of_status
+from portatlas.api.rules import Rule
 from portatlas.models import KEY
 
 NO_DELETE = {*KEY, "op", "if_match"}  # all that an item may say that deletes
@@ -33,7 +34,7 @@ class Items:
         self._readers = {
             Verb.PUT: BulkItemSerializer(),
             Verb.PATCH: BulkItemSerializer(partial=True),
-            Verb.DELETE: BulkItemSerializer(partial=True),
+            Verb.DELETE: BulkDeleteSerializer(),
         }
         self._first: dict[Key, int] = {}
         self.orders = [self._order(number, item) for number, item in enumerate(items)]
@@ -66,7 +67,7 @@ class Items:
         key = tuple(values.pop(name) for name in KEY)
         if (first := self._first.setdefault(key, number)) != number:
             message = f"{named(key)} is said twice, first in #/items/{first}."
-            raise exceptions.ValidationError([message])
+            raise exceptions.ValidationError([message], Rule.TWICE)
         return Order(Verb(verb), key, values, whatever if wanted is None else wanted.__eq__)
 
 

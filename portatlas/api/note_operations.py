@@ -5,13 +5,17 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
 from collector.sweep import HOST_ID, Protocol
+from notes.batch import MOST
 from notes.models import PortNote
+from portatlas.api.asking import NO_NUL_IN_IT
 from portatlas.api.note_serializers import (
     BulkAnswerSerializer,
+    BulkDeleteSerializer,
     BulkSerializer,
     NoteAtAddressSerializer,
     NoteSerializer,
 )
+from portatlas.api.preconditions import TAGS
 
 HOST = {
     "type": "string",
@@ -24,22 +28,19 @@ KEY = [
     OpenApiParameter("protocol", str, "path", enum=[str(each) for each in Protocol]),
     OpenApiParameter("port", PORT, "path"),
 ]
+TAGS_OR_ALL = {"type": "string", "format": "entity-tags", "pattern": rf"^(\*|{TAGS.pattern})$"}
+# Without examples: what Swagger fills in has to go together, and these two hardly do.
 IF_MATCH, IF_NONE_MATCH = (
-    OpenApiParameter(
-        name,
-        str,
-        "header",
-        description=text,
-        examples=[OpenApiExample(name, example)],
-    )
-    for name, example, text in (
-        ("If-Match", '"7"', "The ETag that was read: 412 where the note is another by now."),
-        ("If-None-Match", "*", "`*` to write only where there is no note yet, else 412."),
+    OpenApiParameter(name, TAGS_OR_ALL, "header", description=text)
+    for name, text in (
+        ("If-Match", 'The ETag that was read, as `"7"`: 412 where the note is another by now.'),
+        ("If-None-Match", "`*` to write only where there is no note yet, else 412."),
     )
 )
 
 SHOP = {"title": "Shop", "owner": "alice", "service_type": "web", "tags": ["web"]}
 A_NOTE = OpenApiExample("A note", SHOP, request_only=True)
+A_CHANGE = OpenApiExample("A change", {"owner": "alice", "tags": ["web"]}, request_only=True)
 A_NEW_NOTE = OpenApiExample(
     "A note", {"host_id": "atlas", "protocol": "tcp", "port": 8080} | SHOP, request_only=True
 )
@@ -68,6 +69,7 @@ patch = extend_schema(
     request=NoteAtAddressSerializer,
     responses={200: NoteSerializer, 204: None},
     parameters=[IF_MATCH],
+    examples=[A_CHANGE],
 )
 delete = extend_schema(responses={204: None}, parameters=[IF_MATCH])
 in_bulk = extend_schema(
@@ -94,8 +96,22 @@ class OfNotes(OpenApiSerializerExtension):
 
     def map_serializer(self, auto_schema, direction):
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001  # the way of extensions
-        return schema | ({"additionalProperties": False} if direction == "request" else {})
+        if direction == "response":
+            return schema
+        for each in schema["properties"].values():
+            if each.get("type") == "string" and not each.keys() & {"enum", "format"}:
+                each.setdefault("pattern", NO_NUL_IN_IT)
+        return schema | {"additionalProperties": False}
 
 
 class OfMany(OfNotes):
+    """Items of either kind: which of them one is, `op` tells."""
+
     target_class = BulkSerializer
+
+    def map_serializer(self, auto_schema, direction):
+        schema = super().map_serializer(auto_schema, direction)
+        items = schema["properties"]["items"]
+        delete = auto_schema.resolve_serializer(BulkDeleteSerializer, direction)
+        items |= {"items": {"oneOf": [items["items"], delete.ref]}, "maxItems": MOST}
+        return schema

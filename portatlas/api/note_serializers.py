@@ -89,9 +89,9 @@ class NoteAtAddressSerializer(NoteSerializer):
 
 
 class BulkItemSerializer(NoteSerializer):
-    """What to do with the note of one port: `put` it, `patch` what is there, or `delete` it."""
+    """What the note of one port says: `put` it, or `patch` what is there."""
 
-    op = serializers.ChoiceField(choices=[Verb.PUT, Verb.PATCH, Verb.DELETE], default=Verb.PUT)
+    op = serializers.ChoiceField(choices=[Verb.PUT, Verb.PATCH], default=Verb.PUT)
     if_match = Whole(
         required=False,
         min_value=0,
@@ -101,6 +101,15 @@ class BulkItemSerializer(NoteSerializer):
 
     class Meta(NoteSerializer.Meta):
         fields = [*NoteSerializer.Meta.fields, "op", "if_match"]
+
+
+class BulkDeleteSerializer(BulkItemSerializer):
+    """The note of one port that there shall be no more."""
+
+    op = serializers.ChoiceField(choices=[Verb.DELETE])
+
+    class Meta(NoteSerializer.Meta):
+        fields = [*KEY, "op", "if_match"]
 
 
 class BulkSerializer(serializers.Serializer):

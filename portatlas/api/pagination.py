@@ -1,22 +1,24 @@
 """Pages of lists: by their place, or for what only grows from the newest on, or up to it."""
 
 import re
-from datetime import datetime
-from typing import NamedTuple, Self
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Self
 
 from django.db.models import Q, QuerySet
 from rest_framework.pagination import BasePagination, LimitOffsetPagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from portatlas import moment
+from portatlas.api.parameters import parameter
 from portatlas.api.problems import InvalidParameter
+from portatlas.api.rules import Rule
 
 USUAL, MOST = 100, 500  # rows of a page
 FARTHEST = 10_000_000  # rows; beyond it there is nothing, and a database's integers end
 HIGHEST = 2**63 - 1  # number of a row
-NUMBER = re.compile(r"[0-9]{1,20}")
-PLACE = re.compile(r"(?P<at>[0-9T:.-]{19,26})_(?P<pk>[0-9]{1,18})")
+NUMBER = re.compile(r"[0-9]+")
+PLACE = re.compile(r"([0-9]{1,17})_([0-9]{1,18})")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 NO_LIMIT = f"It is a whole number from 1 on; a page has at most {MOST}, whatever is asked for."
 NO_OFFSET = "It is a whole number, 0 or more."
@@ -33,7 +35,7 @@ def after(request) -> int | None:
     if not NUMBER.fullmatch(said):
         raise InvalidParameter({"after": [NO_AFTER]})
     if "cursor" in request.query_params:
-        raise InvalidParameter({"cursor": [NOT_BOTH]})
+        raise InvalidParameter({"cursor": [NOT_BOTH]}, Rule.TOGETHER)
     return min(int(said), HIGHEST)
 
 
@@ -45,13 +47,41 @@ def limit(request) -> int:
     return min(int(said), MOST)
 
 
+def link(example: str) -> dict[str, Any]:
+    """Describe a link to another page; the example is that of a query, on whatever list."""
+    return {"type": "string", "format": "uri", "nullable": True, "example": example}
+
+
+LIMIT, OFFSET, AFTER, CURSOR = (
+    parameter(
+        "limit",
+        {"type": "integer", "minimum": 1},
+        f"How many, {USUAL} unless told otherwise, {MOST} at most.",
+    ),
+    parameter(
+        "offset",
+        {"type": "integer", "minimum": 0},
+        "How many are left out before the first.",
+    ),
+    parameter(
+        "after",
+        {"type": "integer", "minimum": 0},
+        "Only what was written behind the event of this number, and the oldest first: for "
+        "programs that ask again and again for what is new.",
+    ),
+    parameter(
+        "cursor",
+        {"type": "string", "pattern": f"^{PLACE.pattern}$"},
+        "From where to go on: what `next` of the answer before has.",
+    ),
+)
+
+
 class Pages(LimitOffsetPagination):
     """`?limit=&offset=`. More than 500 rows are not given at once: `next` leads to the others."""
 
     default_limit = USUAL
     max_limit = MOST
-    limit_query_description = f"How many, {USUAL} unless told otherwise, {MOST} at most."
-    offset_query_description = "How many are left out before the first."
 
     def get_limit(self, request):
         return limit(request)
@@ -62,16 +92,29 @@ class Pages(LimitOffsetPagination):
             raise InvalidParameter({"offset": [NO_OFFSET]})
         return min(int(said), FARTHEST)
 
+    def get_schema_operation_parameters(self, view):
+        return [LIMIT, OFFSET]
 
-CURSOR = "From where to go on: what `next` of the answer before has."
-AFTER = (
-    "Only what was written behind the event of this number, and the oldest first: for programs "
-    "that ask again and again for what is new."
-)
+    def get_paginated_response_schema(self, schema):
+        return {
+            "type": "object",
+            "required": ["count", "next", "previous", "results"],
+            "properties": {
+                "count": {"type": "integer", "example": 250},
+                "next": link("?limit=100&offset=200"),
+                "previous": link("?limit=100"),
+                "results": schema,
+            },
+        }
 
 
 class Place(NamedTuple):
-    """Where a page of a history ended: the time and the number of its last row."""
+    """
+    Where a page of a history ended: the time and the number of its last row.
+
+    >>> str(Place(datetime(2026, 1, 1, 12, tzinfo=UTC), 7))
+    '1767268800000000_7'
+    """
 
     at: datetime
     pk: int
@@ -80,13 +123,13 @@ class Place(NamedTuple):
     def of(cls, text: str) -> Self:
         """Read what str() writes. Raises InvalidParameter."""
         found = PLACE.fullmatch(text)
-        at = found and moment.parse(found["at"])
-        if not at:
+        if not found:
             raise InvalidParameter({"cursor": [NO_CURSOR]})
-        return cls(at, int(found["pk"]))
+        at, pk = map(int, found.groups())
+        return cls(EPOCH + timedelta(microseconds=at), pk)
 
     def __str__(self) -> str:
-        return f"{moment.cursor(self.at)}_{self.pk}"
+        return f"{(self.at - EPOCH) // timedelta(microseconds=1)}_{self.pk}"
 
 
 class Newest(BasePagination):
@@ -121,26 +164,11 @@ class Newest(BasePagination):
         return Response({"next": link, "results": data})
 
     def get_paginated_response_schema(self, schema):
-        link = {"type": "string", "format": "uri", "nullable": True}
         return {
             "type": "object",
             "required": ["next", "results"],
-            "properties": {"next": link, "results": schema},
+            "properties": {"next": link("?cursor=1767268800000000_4711"), "results": schema},
         }
 
     def get_schema_operation_parameters(self, view):
-        described = (
-            ("after", {"type": "integer", "minimum": 0}, AFTER),
-            ("cursor", {"type": "string"}, CURSOR),
-            ("limit", {"type": "integer"}, Pages.limit_query_description),
-        )
-        return [
-            {
-                "name": name,
-                "in": "query",
-                "required": False,
-                "description": description,
-                "schema": schema,
-            }
-            for name, schema, description in described
-        ]
+        return [AFTER, CURSOR, LIMIT]

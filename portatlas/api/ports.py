@@ -11,11 +11,12 @@ from rest_framework.response import Response
 from notes.models import named
 from portatlas import tally
 from portatlas.api import rows
-from portatlas.api.asking import Asked, Filters, InOrder
+from portatlas.api.asking import TEXT, Asked, Filters, InOrder
 from portatlas.api.at import AT, LOOK, FilterThen, Then, as_of, asked_at, asked_look
 from portatlas.api.conditional import Conditional, conditional
 from portatlas.api.filters import PortFilter
 from portatlas.api.pagination import Pages
+from portatlas.api.parameters import parameter
 from portatlas.api.serializers import PortSerializer
 from portatlas.models import KEY, Port
 from portatlas.querysets import PortQuerySet
@@ -32,16 +33,7 @@ class PortSearch(filters.BaseFilterBackend):
             "Words that all have to be found in what is seen and noted; a number, "
             "8081/tcp or udp is that port, or its protocol."
         )
-        schema = {"type": "string"}
-        return [
-            {
-                "name": "search",
-                "in": "query",
-                "required": False,
-                "description": description,
-                "schema": schema,
-            }
-        ]
+        return [parameter("search", TEXT, description)]
 
 
 class Urgent:

@@ -7,7 +7,7 @@ from rest_framework.exceptions import ParseError
 
 # RFC 9110, 8.8.3. Django's reader takes a comma within a tag for the end of it.
 TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
-TAGS = re.compile(rf"{TAG.pattern}(?:[ \t]*,[ \t]*{TAG.pattern})*")
+TAGS = re.compile(rf"{TAG.pattern}([ \t]*,[ \t]*{TAG.pattern})*")
 
 
 def etag(version: int) -> str:

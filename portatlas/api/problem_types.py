@@ -28,7 +28,8 @@ KINDS = (
         400,
         "The request says what cannot be",
         "`errors` names each part that is wrong: `pointer` is a JSON pointer into the body, "
-        "`parameter` a parameter of the address. Nothing was written.",
+        "`parameter` a parameter of the address, and `code` the rule, where the description of "
+        "the API can't say it. Nothing was written.",
     ),
     Kind(
         "malformed",

@@ -20,6 +20,7 @@ from rest_framework.views import exception_handler as rest_framework_handler
 
 from portatlas.api.problem_types import BY_NAME, Kind, of_status
 from portatlas.api.renderers import PROBLEM, ProblemRenderer
+from portatlas.api.rules import Rule
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,8 @@ def _errors(detail: Any, at: str, *, in_address: bool) -> Iterator[dict[str, str
             yield from _errors(below, path, in_address=in_address)
     else:
         where = {"parameter": at.removeprefix("/")} if in_address else {"pointer": f"#{at}"}
-        yield where | {"detail": str(detail)}
+        code = getattr(detail, "code", "")
+        yield where | {"detail": str(detail)} | ({"code": code} if code in Rule else {})
 
 
 def _escaped(name: str) -> str:

@@ -16,6 +16,7 @@ from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 
 from collector.sweep import Protocol
+from portatlas.api.asking import MOST_VALUES
 
 OURS = "/api/v1/"
 METHODS = {"get", "put", "post", "delete", "patch"}
@@ -95,6 +96,15 @@ class FilterScheme(DjangoFilterExtension):
             return build_basic_type(OpenApiTypes.STR)
         return super()._get_schema_from_model_field(auto_schema, filter_field, model)
 
+    def resolve_filter_field(self, auto_schema, model, filterset_class, field_name, filter_field):
+        """Say of each filter what it is for, and how often those that take many may be said."""
+        [found] = super().resolve_filter_field(
+            auto_schema, model, filterset_class, field_name, filter_field
+        )
+        if found["schema"]["type"] == "array":
+            found["schema"]["maxItems"] = MOST_VALUES
+        return [found | ({"description": filter_field.label} if filter_field.label else {})]
+
 
 # What stands in addresses, where a route says no more than a pattern; and an example of each.
 KEY = {
@@ -102,6 +112,8 @@ KEY = {
     "protocol": {"schema": {"type": "string", "enum": list(Protocol)}, "example": "tcp"},
     "port": {"schema": {"type": "integer", "minimum": 1, "maximum": 65535}, "example": 443},
 }
+
+SITE = "http://atlas:8000"  # of the links that stand in examples
 
 
 @cache
@@ -137,4 +149,17 @@ def with_keys(result: dict[str, Any], **kwargs) -> dict[str, Any]:
             for parameter in operations[method].get("parameters", ()):
                 if parameter["in"] == "path":
                     parameter.update(KEY.get(parameter["name"], {}))
+    return result
+
+
+def with_links(result: dict[str, Any], **kwargs) -> dict[str, Any]:
+    """Let the links from page to page, in examples, lead to the list that they stand in."""
+    schemas = result["components"]["schemas"]
+    for path, operations in result["paths"].items():
+        read = operations.get("get", {"responses": {}})["responses"].get("200", {})
+        for media in read.get("content", {}).values():
+            name = media["schema"].get("$ref", "").rpartition("/")[2]
+            told = schemas.get(name, {}).get("properties", {})
+            for link in {"next", "previous"} & told.keys():
+                told[link]["example"] = f"{SITE}{path}{told[link]['example']}"
     return result

@@ -4,12 +4,19 @@ from typing import Any
 
 from portatlas.api.problem_types import BY_NAME, KINDS, Kind
 from portatlas.api.renderers import PROBLEM
+from portatlas.api.rules import Rule
 from portatlas.api.schema import METHODS, OURS
 
 EVERYWHERE = {"invalid", "unauthenticated", "forbidden", "not-acceptable", "throttled", "busy"}
 WITH_BODY = {"conflict", "length-required", "too-large", "unsupported-media-type"}
 ON_A_VERSION = {"conflict", "changed"}
 
+CODES = "\n".join(
+    (
+        "Which rule is broken, where it is one that this description can't say:",
+        *(f"* `{rule}`: {rule.label}" for rule in Rule),
+    )
+)
 PROBLEM_SCHEMA = {
     "type": "object",
     "description": "What went wrong (RFC 9457). `type` leads to a text that explains it.",
@@ -29,6 +36,11 @@ PROBLEM_SCHEMA = {
                     "detail": {"type": "string"},
                     "pointer": {"type": "string", "description": "A JSON pointer into the body."},
                     "parameter": {"type": "string", "description": "A parameter of the address."},
+                    "code": {
+                        "type": "string",
+                        "enum": Rule.values,
+                        "description": CODES,
+                    },
                 },
             },
         },

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from collector.models import Host
 from collector.text import safe
 from collector.timekeeping import patience
-from portatlas.api.asking import Asked
+from portatlas.api.asking import TEXT, Asked
 from portatlas.tally import Tally, tally
 from portatlas.words import Summary
 
@@ -55,6 +55,9 @@ def _is_silent(host: Host, now: datetime) -> bool:
     return host.sweep_interval > 0 and now - host.last_look_at > patience(host.sweep_interval)
 
 
+NAME = TEXT | {"minLength": 1}
+
+
 class Flat(Asked, APIView):
     """A summary for dashboards."""
 
@@ -64,7 +67,7 @@ class Flat(Asked, APIView):
         operation_id="summary_flat",
         summary="The summary as one flat object",
         description="For Homepage's `customapi`, Grafana's Infinity and the like.",
-        parameters=[OpenApiParameter("host", str, description="One host instead of all.")],
+        parameters=[OpenApiParameter("host", NAME, description="One host instead of all.")],
         responses=FlatSummary,
     )
     def get(self, request: Request) -> Response:

@@ -3,13 +3,15 @@
 import django_filters
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.generics import GenericAPIView
 
 from collector.sweep import Protocol, Scope
-from portatlas.api.asking import Asked
+from portatlas.api.asking import TEXT, Asked
 from portatlas.api.conditional import Conditional
 from portatlas.api.filters import PortFilter
 from portatlas.api.problems import InvalidParameter
+from portatlas.api.rules import Rule
 from portatlas.models import Port
 from portatlas.states import PortState
 
@@ -19,7 +21,7 @@ MOST = 10_000  # ports in one answer: there are no pages, for those who ask know
 class ListeningFilter(PortFilter):
     """The filters of the list of ports; what is not asked for is as `usual` says."""
 
-    search = django_filters.CharFilter(method="matching")
+    search = extend_schema_field(TEXT)(django_filters.CharFilter(method="matching"))
 
     usual = {"active": ["true"], "is_client": ["false"]}
 
@@ -62,5 +64,5 @@ class Listing(Conditional, Asked, GenericAPIView):
         found = list(fitting[: MOST + 1])
         if len(found) > MOST:
             what = f"More than {MOST} ports fit, and this list has no pages: ask for fewer."
-            raise InvalidParameter({"host_id": what})
+            raise InvalidParameter({"host_id": what}, Rule.TOO_MUCH)
         return found

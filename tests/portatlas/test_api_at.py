@@ -336,7 +336,9 @@ def test_where_too_much_happened_since_the_summary_tells_who_listened_and_why_no
     assert found["reason"] == found["hosts"][0]["reason"] == retrospect.TOO_MUCH
     assert looks(ask("ports/", 0.5, "&look=up")) == {22: "up"}
     refused = client.get("/api/v1/ports/?at=2026-01-01T12:30:00Z&state=unnoted")
-    assert refused.json()["errors"] == [{"parameter": "state", "detail": retrospect.TOO_MUCH}]
+    assert refused.json()["errors"] == [
+        {"parameter": "state", "detail": retrospect.TOO_MUCH, "code": "too-much"}
+    ]
     assert looks(ask("ports/", 0.5, "&state=unnoted&port=22")) == {22: "up"}
 
 

@@ -1,0 +1,19 @@
+"""
+What no schema can say of a request: that a time is over, or that two values go together.
+
+Who breaks such a rule is told its code beside the detail. Whatever else is refused as invalid is
+wrong by the description already.
+"""
+
+from django.db.models import TextChoices
+
+
+class Rule(TextChoices):
+    """A rule by its code, and what it says."""
+
+    TO_COME = "to-come", "A time that is asked about is over."
+    TOGETHER = "together", "Some parameters don't go together, and some ask for another."
+    CALENDAR = "calendar", "A time is one of the calendar, in UTC of the years 1 to 9999."
+    RANGE = "range", "A port is from 1 to 65535, and a range goes from the lower to the higher."
+    TWICE = "twice", "No two items of a body are about the same port."
+    TOO_MUCH = "too-much", "What is asked for is no more than one answer can hold or find out."
