@@ -11,6 +11,7 @@ from django.db import transaction
 from collector import bulk, coverage, statements, timekeeping
 from collector.doubt import FEW_PORTS, FEW_TO_REPEAT, doubt, is_confirmed
 from collector.history import History
+from collector.identity import SweepRefusedError, raise_if_other, refuse
 from collector.look import Watch
 from collector.models import Host, HostEvent, PortEvent, PortRuntime
 from collector.sweep import HOST_ID, Listener, Sweep, Verdict, changes
@@ -23,16 +24,15 @@ FEW_CHANGES = 500  # up to so many, only their rows are read
 Cause = PortEvent.Cause
 
 
-class SweepRefusedError(Exception):
-    """The sweep is not of the host that it says it is; no fact was written."""
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a sweep. Its verdict is how far it was believed in the end."""
 
     sweep: Sweep
-    dropped: bool = False  # a newer look was already recorded
+    dropped: bool = False  # this look, or a newer one, was already recorded
+    repeated: bool = False  # it is the very look that was recorded last; its verdict is that one's
+    unchanged: bool = False  # it saw what is recorded
+    digest: str = ""  # of what is recorded; "" if the next look can't be told by it
     appeared: int = 0
     disappeared: int = 0
     rebound: int = 0
@@ -79,13 +79,14 @@ def collect(  # noqa: PLR0913  # a look has as many settings, and only doors rea
     return outcome
 
 
-def reconcile(
+def reconcile(  # noqa: PLR0913  # as above: what callers know of how a look came about
     sweep: Sweep,
     *,
     alive_every: float = 3600,
     confirmed: bool = False,
     before: Sweep | None = None,
     may_repeat: bool = False,
+    at: datetime | None = None,
 ) -> Outcome:
     """
     Record a sweep: create what is new, update what changed, mark what has gone.
@@ -95,7 +96,7 @@ def reconcile(
     less is enough for doubt. `before` is the look that preceded this one; if it is what is
     recorded, only the rows that differ from it are read. An unchanged sweep costs one UPDATE; a
     late or repeated one is dropped. Raises SweepRefusedError when the sweep is not of its host;
-    the host then keeps why.
+    the host then keeps why, and that it was `at` this time, that of the sweep by default.
     """
     if confirmed and sweep.verdict == Verdict.SUSPECT:
         sweep = replace(sweep, verdict=Verdict.COMPLETE, reason="")
@@ -110,14 +111,14 @@ def reconcile(
     may_be_unchanged = sweep.verdict == Verdict.COMPLETE and (
         before is None or before.digest == sweep.digest
     )
-    if may_be_unchanged and statements.extend(sweep, alive_every):
-        return Outcome(sweep)
+    if may_be_unchanged and statements.extend(sweep, sweep.digest, alive_every):
+        return Outcome(sweep, unchanged=True, digest=sweep.digest)
     try:
         with transaction.atomic():
             host, is_new = _lock(sweep)
             dated = sweep if is_new else timekeeping.dated(sweep, host)
             if dated is None:
-                return Outcome(sweep, dropped=True)
+                return dropped(sweep, host)
             news = [] if dated is sweep else coverage.set_back(host, sweep)
             few = FEW_TO_REPEAT if may_repeat else FEW_PORTS
             terms = _Terms(alive_every, before, 0 if confirmed else few)
@@ -125,10 +126,17 @@ def reconcile(
     except SweepRefusedError as exc:
         if sweep.source == "file":
             raise  # whoever handed it over is told; it is nobody else's concern
-        Host.objects.filter(pk=sweep.host_id).update(
-            refused_at=sweep.taken_at, refused_reason=str(exc)
-        )
+        refuse(sweep.host_id, at or sweep.taken_at, str(exc))
         raise
+
+
+def dropped(sweep: Sweep, host: Host) -> Outcome:
+    """Return what becomes of a sweep that is no newer than the last one of its host."""
+    if sweep.taken_at != host.last_look_at:
+        return Outcome(sweep, dropped=True)
+    told = replace(sweep, verdict=Verdict(host.verdict), reason=host.reason)
+    digest = host.digest if told.verdict == Verdict.COMPLETE else ""
+    return Outcome(told, dropped=True, repeated=True, digest=digest)
 
 
 def _lock(sweep: Sweep) -> tuple[Host, bool]:
@@ -143,17 +151,7 @@ def _lock(sweep: Sweep) -> tuple[Host, bool]:
             "owners_seen": sweep.owners_seen,
         },
     )
-    told = {host.machine_id, sweep.machine_id} - {""}
-    if len(told) > 1:
-        raise SweepRefusedError(
-            f"Host {sweep.host_id!r} is machine {host.machine_id}, but this look is at machine "
-            f"{sweep.machine_id}. Give one of them a name of its own (PORTATLAS_HOST_ID)."
-        )
-    if "file" in {host.source, sweep.source} and host.source != sweep.source:
-        raise SweepRefusedError(
-            f"Host {sweep.host_id!r} is known by {host.source}, not by {sweep.source}: saved "
-            "output and live looks can't share a name. Choose another host name."
-        )
+    raise_if_other(host, sweep)
     return host, created
 
 
@@ -190,15 +188,10 @@ def _record(host: Host, sweep: Sweep, terms: _Terms, news: list[HostEvent]) -> O
     what.compare(rows, listeners)
     bulk.upsert(what.written, unique=("host", "protocol", "port"), keep=("first_seen_at",))
     bulk.insert(what.events)
-    outcome = Outcome(
-        sweep,
-        appeared=what.count(PortEvent.Type.APPEARED),
-        disappeared=what.count(PortEvent.Type.DISAPPEARED),
-        rebound=what.count(PortEvent.Type.REBOUND),
-    )
+    appeared = what.count(PortEvent.Type.APPEARED)
     news += coverage.extend(host, sweep, cause)
-    if outcome.appeared >= MANY_PORTS and cause == Cause.OBSERVED:
-        news.append(coverage.surge(host, sweep, outcome.appeared))
+    if appeared >= MANY_PORTS and cause == Cause.OBSERVED:
+        news.append(coverage.surge(host, sweep, appeared))
     bulk.insert(news)
     _remember(host, sweep)
     if alive:
@@ -209,7 +202,13 @@ def _record(host: Host, sweep: Sweep, terms: _Terms, news: list[HostEvent]) -> O
     host.save()
     if sweep.verdict == Verdict.PARTIAL:
         coverage.blemish(host, sweep)
-    return outcome
+    return Outcome(
+        sweep,
+        digest=host.digest,
+        appeared=appeared,
+        disappeared=what.count(PortEvent.Type.DISAPPEARED),
+        rebound=what.count(PortEvent.Type.REBOUND),
+    )
 
 
 def _concerned(

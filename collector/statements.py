@@ -30,9 +30,11 @@ def rows_on(host: Host, keys: Iterable[tuple[str, int]]) -> Iterable[PortRuntime
     return PortRuntime.objects.raw(sql, [host.pk, *ports])
 
 
-def extend(sweep: Sweep, alive_every: float) -> bool:
+def extend(sweep: Sweep, digest: str, alive_every: float) -> bool:
     """
     Note that nothing changed since the last look, if so: one conditional UPDATE tells.
+
+    The digest is that of what the sweep saw. Whoever sends it alone has no listeners in the sweep.
 
     It writes a single page of the database, whatever the number of ports: the last sight of
     every active port stands on its host, and so does the open stretch of coverage.
@@ -44,7 +46,7 @@ def extend(sweep: Sweep, alive_every: float) -> bool:
         "boot": sweep.boot_id,
         "source": sweep.source,
         "interval": sweep.interval,
-        "digest": sweep.digest,
+        "digest": digest,
         "at": time(sweep.taken_at),
         "patience": time(sweep.taken_at - timekeeping.patience(sweep.interval)),
         "alive": time(sweep.taken_at - timedelta(seconds=alive_every)),
