@@ -13,6 +13,7 @@ from portatlas.models import Port
 
 MOST_EVENTS = 2_000  # of a port that are undone
 MOST_OF_ALL = 20_000  # of all ports that are asked about together
+MOST_SEEN = 1_000_000  # of these ports, with every time that one was seen to be alive
 # Before this nothing decides any more how a port stood.
 LATELY = max(states.SETTLED, states.STAYED, states.FLAPPING_WINDOW)
 FIRST = datetime(1, 1, 1, tzinfo=UTC) + LATELY  # before it there is no such time
@@ -93,13 +94,15 @@ def of_some(ports: Sequence[Port], moment: datetime) -> Happenings:
 
 def of_all(events: QuerySet, hosts: Iterable[str], moment: datetime) -> Happenings:
     """
-    Return what happened to all ports that these events are of, in three queries.
+    Return what happened to all ports that these events are of, in four queries at most.
 
     Where that is more than is read, none of them is whole.
     """
     order = ("timestamp", "pk")
+    since = _since(events, moment)
+    is_long_ago = since.order_by()[MOST_SEEN : MOST_SEEN + 1].exists()
     return Happenings(
-        _read(_since(events, moment), order, MOST_OF_ALL),
+        Read({}, 0) if is_long_ago else _read(since, order, MOST_OF_ALL),
         _read(_lately(events, moment), order, MOST_OF_ALL),
         _boots(hosts, moment),
     )

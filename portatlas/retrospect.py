@@ -19,8 +19,9 @@ from portatlas.querysets import PortQuerySet
 from portatlas.tally import Kind, Tally
 
 TOO_MUCH = (
-    f"More than {happenings.MOST_OF_ALL:,} things happened to the ports since: how they stood is "
-    "told of later times, or of fewer ports."
+    f"More than {happenings.MOST_OF_ALL:,} things happened to the ports since, or they were seen "
+    f"to be alive more than {happenings.MOST_SEEN:,} times: how they stood is told of later times, "
+    "or of fewer ports."
 )
 COLUMNS = (  # of a port, that tell what it was
     *("host", "protocol", "port", "current_state", "first_seen_at", "last_seen_at"),
@@ -54,7 +55,7 @@ class Counted(NamedTuple):
 
 class Retrospect:
     """
-    What ports were at a moment, in eight queries at most, however many there are.
+    What ports were at a moment, in nine queries at most, however many there are.
 
     `hosts` are all that there are, by name; `moment` is not later than now. Where more happened
     since than is read it is `too_much` to tell how they stood; their looks are told nevertheless.

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from collector.models import Host
 from notes.models import EVERY_HOST
@@ -25,6 +25,7 @@ from portatlas.retrospect import TOO_MUCH, Retrospect
 AT = OpenApiParameter(
     "at",
     OpenApiTypes.DATETIME,
+    examples=[OpenApiExample("An afternoon", "2026-01-01T14:00:00Z")],
     description=(
         "A time that is over. Each port then tells whether it was up or down then, or that this "
         "is unknown, who held it, what its note said, also if that was changed or deleted since, "

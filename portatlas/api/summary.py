@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import datetime
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,9 +18,33 @@ from portatlas.api.counts import CountsSerializer, LooksSerializer, counts, coun
 from portatlas.api.rows import iso
 from portatlas.models import Port
 from portatlas.retrospect import Retrospect
+from portatlas.states import PortState
 from portatlas.tally import tally
 from portatlas.words import Summary
 
+COUNTED = {
+    "listening": 2,
+    "known": 1,
+    "unknown": 1,
+    "unhealthy": 0,
+    "missing": 1,
+    "clients": 3,
+    "states": dict.fromkeys(PortState.values, 0) | {"known": 1, "unnoted": 1, "ghost": 1},
+    "last_look_at": None,
+    "looks": {"up": 2, "down": 1, "unknown": 0},
+    "reason": "",
+}
+THEN = OpenApiExample(
+    "At a time",
+    {
+        "at": "2026-01-01T14:00:00Z",
+        "text": "2 ports listening: 1 you know, 1 you don't, none is unhealthy. "
+        "1 expected port is missing.",
+        **COUNTED,
+        "hosts": [{"host_id": "atlas", "problems": None, **COUNTED}],
+    },
+    response_only=True,
+)
 WHY = "With `at`: why something is not known of then."
 
 
@@ -56,7 +80,9 @@ class SummaryView(Asked, Conditional, APIView):
     parameters = ("at",)
 
     @conditional
-    @extend_schema(parameters=[AT], responses=SummarySerializer, operation_id="summary")
+    @extend_schema(
+        parameters=[AT], responses=SummarySerializer, operation_id="summary", examples=[THEN]
+    )
     def get(self, request):
         now = timezone.now()
         then = asked_at(request, now)

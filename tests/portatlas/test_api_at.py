@@ -9,6 +9,7 @@ from django.utils import timezone
 from collector.services import reconcile
 from notes.models import PortNote
 from portatlas import happenings, past, retrospect
+from portatlas.api.summary import THEN
 from portatlas.holders import Holder
 from portatlas.models import Port
 from tests.collector.sweeps import listener, sweep
@@ -323,10 +324,19 @@ def test_of_a_time_when_nobody_looked_the_summary_says_that_it_knows_nothing(mem
     assert (found["listening"], found["known"], set(found["states"].values())) == (0, 0, {0})
 
 
+def test_the_example_of_a_summary_has_the_shape_of_one(memory, ask):
+    found, example = ask("summary/", 3.1), THEN.value
+
+    assert found.keys() == example.keys()
+    assert [each.keys() for each in found["hosts"]] == [example["hosts"][0].keys()]
+    assert found["states"].keys() == example["states"].keys()
+
+
+@pytest.mark.parametrize(("bound", "most"), [("MOST_OF_ALL", 3), ("MOST_SEEN", 6)])
 def test_where_too_much_happened_since_the_summary_tells_who_listened_and_why_not_more(
-    memory, ask, client, monkeypatch
+    bound, most, memory, ask, client, monkeypatch
 ):
-    monkeypatch.setattr(happenings, "MOST_OF_ALL", 3)
+    monkeypatch.setattr(happenings, bound, most)
 
     found = ask("summary/", 0.5)
 
@@ -356,12 +366,12 @@ def test_the_number_of_queries_does_not_grow(count, ask, client, django_assert_n
         ask("ports/", 0)
     with django_assert_num_queries(14):
         ask("ports/atlas/tcp/1/", 0)
-    # Who asks 2; the ETag 2; hosts, the oldest event, stretches, what happened since and shortly
-    # before, boots, notes, ports.
-    with django_assert_num_queries(12):
+    # Who asks 2; the ETag 2; hosts, the oldest event, stretches, whether too much happened since,
+    # what did, and shortly before, boots, notes, ports.
+    with django_assert_num_queries(13):
         ask("summary/", 0)
-    # The same eight, and what a page is told by.
-    with django_assert_num_queries(22):
+    # The same nine, and what a page is told by.
+    with django_assert_num_queries(23):
         ask("ports/", 0, "&state=unnoted")
 
 

@@ -258,3 +258,128 @@ def test_what_the_board_said_is_told_later_or_it_is_said_why_not(db, history):
                 assert told.reason == UNSURE
             elif then.owner_state != "pending":  # of whom one look later it is known
                 assert (told.stood.state, told.stood.reason) == (then.state, then.reason)
+
+
+# What can't be told, and what is odd
+
+
+def look(ticks, *listeners, **fields):
+    """Look at the host so many ticks after noon."""
+    at = NOON + ticks * TICK
+    told = {"taken_at": at, "interval": TICK.total_seconds(), "uptime": 100_000} | fields
+    return reconcile(sweep(listener(22, pid=7), *listeners, **told))
+
+
+def state(ticks, now, number=80):
+    """Return the state that a port had so many ticks after noon, or why it isn't told."""
+    port = Port.objects.select_related("host").get(port=number)
+    found = past.at(port, NOON + ticks * TICK, NOON + now * TICK)
+    return str(found.stood.state) if found.stood else found.reason
+
+
+@pytest.fixture
+def trusted():
+    """A note that trusts port 80, from before noon."""
+    with time_machine.travel(NOON - HOUR):
+        return PortNote.objects.create(
+            host_id="atlas", protocol="tcp", port=80, risk_level="trusted"
+        )
+
+
+NGINX = listener(80, cookie="a", pid=100, name="nginx")
+CADDY = listener(80, cookie="b", pid=200, name="caddy")
+
+
+def test_a_trusted_port_was_healthy_an_hour_after_it_came(trusted):
+    for ticks in range(12):
+        look(ticks, *([NGINX] if ticks >= 2 else []))
+    look(12)
+    look(13, NGINX)
+
+    assert [state(ticks, 13) for ticks in (2, 7, 8, 11, 12, 13)] == [
+        *("known", "known", "healthy", "healthy", "ghost", "known"),
+    ]
+
+
+def test_a_port_that_came_and_went_four_times_was_flapping_for_an_hour(trusted):
+    for ticks in range(16):
+        look(ticks, *([NGINX] if ticks in {0, 2} or ticks >= 4 else []))
+    look(16, CADDY)
+
+    # The fourth-last transition is that of the first tick, then those after it.
+    assert [state(ticks, 16) for ticks in (3, 4, 7, 8, 9)] == [
+        *("ghost", "flapping", "flapping", "known", "known"),
+    ]
+
+
+def test_whether_a_port_that_was_taken_over_is_up_since_then_is_not_told(trusted):
+    """A new program may have got the socket that was there, as with socket activation."""
+    for ticks in range(10):
+        look(ticks, NGINX)
+    for ticks in range(10, 20):
+        look(ticks, CADDY)
+    look(20, NGINX)
+
+    assert [state(ticks, 20) for ticks in (9, 10, 15, 16)] == ["healthy", UNSURE, UNSURE, "healthy"]
+
+
+def test_of_the_last_time_that_a_port_was_taken_over_it_is_told(trusted):
+    for ticks in range(20):
+        look(ticks, NGINX if ticks < 10 else CADDY)
+
+    assert [state(ticks, 19) for ticks in (10, 15, 16)] == ["known", "known", "healthy"]
+
+
+def test_a_port_that_nobody_held_was_suspicious():
+    nobodys = replace(NGINX, owner=Owner(OwnerState.UNKNOWN))
+    look(0, nobodys)
+    look(1, nobodys)
+    look(2)
+    look(3, CADDY)
+
+    assert [state(ticks, 3) for ticks in (1, 2, 3)] == ["suspicious", "gone", "unnoted"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"), [(["nginx", "caddy"], "unnoted"), (["", "caddy"], UNSURE)]
+)
+def test_an_event_from_before_owners_were_recorded_tells_of_one_with_a_name(names, told):
+    look(0, CADDY)
+    look(1, CADDY)
+    PortEvent.objects.create(
+        port_runtime=PortRuntime.objects.get(port=80),
+        event_type="rebound",
+        timestamp=NOON + TICK,
+        changes={"process_name": names},
+    )
+
+    assert state(0, 1) == told
+
+
+def test_who_owned_a_port_makes_no_difference_where_it_has_a_note(trusted):
+    look(0, CADDY)
+    PortEvent.objects.create(
+        port_runtime=PortRuntime.objects.get(port=80),
+        event_type="rebound",
+        timestamp=NOON + TICK,
+        changes={"process_name": ["", "caddy"]},
+    )
+
+    assert state(0, 1) == "known"
+
+
+def test_a_port_that_was_awaited_after_a_boot_has_the_state_that_it_had_meanwhile(trusted):
+    look(0, NGINX)
+    boot = {"boot_id": "b2", "interval": 15}
+    at = NOON + TICK
+    for number in range(1, 9):
+        taken_at = at + timedelta(seconds=30 * number)
+        look(0, **boot, taken_at=taken_at, uptime=30 * number)
+    port = Port.objects.select_related("host").get(port=80)
+
+    found = [past.at(port, at + timedelta(seconds=seconds), taken_at) for seconds in (60, 200)]
+
+    assert [(str(each.look), str(each.stood.state), each.reason) for each in found] == [
+        ("down", "known", past.AWAITED),
+        ("down", "ghost", ""),
+    ]
