@@ -100,6 +100,41 @@ def test_every_operation_tells_its_errors_as_problems():
     }
 
 
+def test_each_text_in_an_address_has_a_bound_a_form_or_a_choice():
+    said = {"maxLength", "pattern", "format", "enum"}
+    texts = [
+        (name, parameter["name"], schema)
+        for name, operation in operations()
+        for parameter in operation.get("parameters", ())
+        for schema in [parameter["schema"].get("items", parameter["schema"])]
+        if schema["type"] == "string"
+    ]
+
+    assert [(name, of) for name, of, schema in texts if not said & schema.keys()] == []
+
+
+def test_the_links_in_the_example_of_a_list_lead_to_this_list():
+    schemas = described()["components"]["schemas"]
+
+    found = {
+        name: schema["properties"]["next"]["example"].partition("?")[0]
+        for name, schema in schemas.items()
+        if name.startswith("Paginated")
+    }
+
+    assert found == {
+        f"Paginated{name}List": f"http://atlas:8000/api/v1/{path}/"
+        for name, path in (
+            ("Coverage", "coverage"),
+            ("Event", "events"),
+            ("HostEvent", "host-events"),
+            ("Host", "hosts"),
+            ("Note", "notes"),
+            ("Port", "ports"),
+        )
+    }
+
+
 def test_no_enum_is_named_by_a_number():
     """Two enums of the same name get one, which changes when a third one comes."""
     names = described()["components"]["schemas"]
