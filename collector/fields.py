@@ -21,11 +21,15 @@ MUST: Any = object()  # instead of a default: the field has to be there
 
 
 class WireError(ValueError):
-    """What was sent says what cannot be. `path` leads there: names, and numbers from 0 on."""
+    """
+    What was sent says what cannot be. `path` leads there: names, and numbers from 0 on.
 
-    def __init__(self, message: str, *path: str | int):
+    `rule` is a word for what no schema can say: `clock` of a time, `twice` of a port.
+    """
+
+    def __init__(self, message: str, *path: str | int, rule: str = ""):
         super().__init__(message)
-        self.message, self.path = message, path
+        self.message, self.path, self.rule = message, path, rule
 
     def __str__(self) -> str:
         return f"{'/'.join(map(str, self.path))}: {self.message}" if self.path else self.message
@@ -166,6 +170,7 @@ def moment(value: Any) -> datetime:
     if at is None or not FIRST <= at < LAST:
         raise WireError(
             f"It is a time with its zone, from {FIRST.year} to {LAST.year - 1}, "
-            "like 2026-01-31T12:00:00+00:00."
+            "like 2026-01-31T12:00:00+00:00.",
+            rule="clock",
         )
     return at

@@ -99,7 +99,7 @@ def from_json(said: Any) -> Sweep:
         for number, each in enumerate(sweep.listeners):
             if each.key in known:
                 told = f"{each.protocol} {each.port} is told twice."
-                raise WireError(told, "listeners", number)
+                raise WireError(told, "listeners", number, rule="twice")
             known.add(each.key)
     if sum(len(each.endpoints) for each in sweep.listeners) > MOST_ENDPOINTS:
         raise TooLargeError(f"There are more than {MOST_ENDPOINTS} endpoints.", "listeners")

@@ -53,6 +53,19 @@ KINDS = (
         "wrote without its CSRF token. An administrator gives permissions, and makes tokens.",
     ),
     Kind(
+        "not-your-host",
+        403,
+        "The token is of another host",
+        "It brings the sweeps of that host alone. Nothing was written. Make a token for this host.",
+    ),
+    Kind(
+        "other-machine",
+        403,
+        "The name is that of another machine",
+        "Under this name another machine is known, so that the sweep was not recorded; the host "
+        "shows why. Give one of the two another name.",
+    ),
+    Kind(
         "not-found",
         404,
         "There is nothing here",
@@ -78,6 +91,13 @@ KINDS = (
         "What was to be made is there already, or others keep writing it. Read it and decide.",
     ),
     Kind(
+        "late-sweep",
+        409,
+        "The sweep is late",
+        "A newer one of its host is recorded. Nothing was written, and there is no use in sending "
+        "it again.",
+    ),
+    Kind(
         "length-required",
         411,
         "The length of the body is not said",
@@ -91,10 +111,17 @@ KINDS = (
         "written. The header `ETag`, where there is one, tells what is there now: read it again.",
     ),
     Kind(
+        "unknown-digest",
+        412,
+        "The digest does not stand for what is recorded",
+        "Nothing was written. Send the same sweep again, whole.",
+    ),
+    Kind(
         "too-large",
         413,
         "The request is too large",
-        "A body, and the number of notes in it, have limits. Send it in parts.",
+        "A body, and the number of notes in it, have limits. Send it in parts. A sweep can't be: "
+        "its limits are far above what a machine listens on.",
     ),
     Kind(
         "unsupported-media-type",

@@ -16,4 +16,5 @@ class Rule(TextChoices):
     CALENDAR = "calendar", "A time is one of the calendar, in UTC of the years 1 to 9999."
     RANGE = "range", "A port is from 1 to 65535, and a range goes from the lower to the higher."
     TWICE = "twice", "No two items of a body are about the same port."
+    CLOCK = "clock", "A time in a sweep is from 1970 to 2199, and the sweep was taken before now."
     TOO_MUCH = "too-much", "What is asked for is no more than one answer can hold or find out."

@@ -10,6 +10,7 @@ from portatlas.api.schema import METHODS, OURS
 EVERYWHERE = {"invalid", "unauthenticated", "forbidden", "not-acceptable", "throttled", "busy"}
 WITH_BODY = {"conflict", "length-required", "too-large", "unsupported-media-type"}
 ON_A_VERSION = {"conflict", "changed"}
+OF_A_SWEEP = {"late-sweep", "unknown-digest"}
 
 CODES = "\n".join(
     (
@@ -70,6 +71,8 @@ def problems_of(path: str, method: str, operation: dict[str, Any]) -> list[Kind]
     names |= {"not-found"} if "{" in path or _asks_for_host(operation) else set()
     names |= WITH_BODY if "requestBody" in operation else set()
     names |= ON_A_VERSION if method != "get" else set()
+    if path.endswith("/sweeps/"):
+        names = names - ON_A_VERSION | OF_A_SWEEP
     names |= {"refused"} if path.endswith("/bulk/") else set()
     return sorted((BY_NAME[name] for name in names), key=lambda kind: kind.status)
 

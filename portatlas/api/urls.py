@@ -10,6 +10,7 @@ from portatlas.api.notes import NoteDetail, NoteList
 from portatlas.api.ports import PortViewSet
 from portatlas.api.problem_types import explained
 from portatlas.api.summary import SummaryView
+from portatlas.api.sweeps import SweepList
 
 LIST, ONE = {"get": "list"}, {"get": "retrieve"}
 HOST = rf"(?P<host_id>{HOST_ID})"
@@ -25,6 +26,7 @@ urlpatterns = [
     path("host-events/", HostEventViewSet.as_view(LIST), name="api-host-events"),
     path("coverage/", CoverageViewSet.as_view(LIST), name="api-coverage"),
     path("summary/", SummaryView.as_view(), name="api-summary"),
+    path("sweeps/", SweepList.as_view(), name="sweeps"),
     path("notes/", NoteList.as_view(), name="notes"),
     path("notes/bulk/", NoteBulk.as_view(), name="notes-bulk"),
     path("notes/<str:host_id>/<str:protocol>/<str:port>/", NoteDetail.as_view(), name="api-note"),
