@@ -146,7 +146,7 @@ class History:
             row.active_since = self.sweep.taken_at
         if changed or cause != Cause.OBSERVED:
             self._update(row, facts)
-        if news is not None and (not rebooted or "program" in news):
+        if news is not None and (not rebooted or "program" in news or "scope" in telling):
             self._record(row, Type.REBOUND, cause, telling | news)
         elif self.heartbeat and not rebooted:
             self._record(row, Type.ALIVE, Cause.OBSERVED)

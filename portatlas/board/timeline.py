@@ -23,6 +23,7 @@ FIELDS = {
     "user": "user",
     "cmdline": "command",
     "scope": "reach",
+    "owner_state": "owner",
     "addresses": "addresses",
     "sockets": "sockets",
     "current_pid": "pid",
@@ -206,4 +207,6 @@ def _said(field: str, value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
     text = "" if value is None else str(value)
+    if field == "owner_state":
+        return text.replace("_", " ")
     return REACH.get(text, text) if field == "scope" else text

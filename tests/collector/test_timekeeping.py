@@ -7,7 +7,7 @@ import pytest
 
 from collector.models import Coverage, Host, HostEvent, PortEvent, PortRuntime
 from collector.services import reconcile
-from collector.sweep import Verdict
+from collector.sweep import Scope, Verdict
 from tests.collector.sweeps import TICK, events, listener, sweep
 from tests.conftest import NOON
 
@@ -259,6 +259,16 @@ def test_another_program_on_a_port_after_a_reboot_is_told():
 
     event = PortEvent.objects.get(event_type="rebound")
     assert (event.cause, event.is_takeover) == ("boot", True)
+
+
+def test_a_port_that_is_reached_from_elsewhere_after_a_reboot_is_told():
+    near = {"address": "127.0.0.1", "scope": Scope.LOOPBACK}
+    reconcile(sweep(listener(5432, **near), uptime=9000))
+
+    reconcile(sweep(listener(5432, cookie="x"), taken_at=NOON + HOUR, uptime=500, boot_id="b2"))
+
+    event = PortEvent.objects.get(event_type="rebound")
+    assert (event.cause, event.changes["scope"]) == ("boot", ["loopback", "any"])
 
 
 def test_what_partial_looks_have_seen_since_a_gap_is_settled():
