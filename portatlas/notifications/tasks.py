@@ -1,6 +1,11 @@
+import logging
+
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -18,6 +23,22 @@ def tick() -> None:
     finally:
         deliver()
     delivery.prune(timezone.now() - terms().keep)
+
+
+@shared_task
+def evaluate() -> None:
+    """
+    Evaluate what has happened since the last time; only if there is something to send, say so.
+
+    Called after the sweeps of this host, and soon after those that agents bring.
+    """
+    from portatlas.notifications import watch  # noqa: PLC0415  # as above
+
+    if watch.evaluate(timezone.now(), by_clock=False, site=settings.PORTATLAS_URL):
+        try:
+            deliver.delay()
+        except (OSError, OperationalError) as exc:
+            logger.warning("What is to be sent waits for the next minute: %s", exc)
 
 
 @shared_task
