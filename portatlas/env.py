@@ -7,6 +7,7 @@ ImproperlyConfigured instead of falling back to a default. An empty value is non
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -34,12 +35,32 @@ def matching(name: str, default: str, pattern: str) -> str:
     return must_match(name, text(name, default), pattern)
 
 
+def url(name: str, default: str = "") -> str:
+    """Return the URL $NAME; its password may stand by itself, in $NAME_PASSWORD."""
+    value, password = text(name, default), text(f"{name}_PASSWORD", "")
+    if not password:
+        return value
+    try:
+        place = urlsplit(value).netloc
+    except ValueError:
+        place = ""
+    user, _, host = place.rpartition("@")
+    if not host or ":" in user:
+        raise ImproperlyConfigured(
+            f"{name}_PASSWORD is for a {name} with a host, and without a password of its own."
+        )
+    return value.replace(place, f"{user}:{quote(password, safe='')}@{host}", 1)
+
+
+def matching_url(name: str, default: str, pattern: str) -> str:
+    return must_match(name, url(name, default), pattern)
+
+
 def database(name: str) -> dict | None:
     """Return the database that a URL names, None without one."""
-    if not (url := text(name, "")):
-        return None
     try:
-        return dict(dj_database_url.parse(url))
+        value = url(name)
+        return dict(dj_database_url.parse(value)) if value else None
     except ValueError as exc:  # not repeated: the URL has a password in it
         raise ImproperlyConfigured(
             f"{name} must be a URL like postgres://user:password@host/name."

@@ -107,7 +107,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Tasks. Without Redis the queue is files in the data directory.
 
-CELERY_BROKER_URL = env.matching("PORTATLAS_BROKER_URL", "files://", r"files://|rediss?://.+")
+CELERY_BROKER_URL = env.matching_url("PORTATLAS_BROKER_URL", "files://", r"files://|rediss?://.+")
 if CELERY_BROKER_URL == "files://":
     CELERY_BROKER_TRANSPORT_OPTIONS = {"folder": str(DATA_DIR / "queue")}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -137,7 +137,7 @@ DEFAULT_FROM_EMAIL = env.text("PORTATLAS_MAIL_FROM", "Port Atlas <portatlas@loca
 
 # What is counted for a minute or so: requests to the API. In the memory of a process, or in Redis.
 
-PORTATLAS_CACHE_URL = env.matching(
+PORTATLAS_CACHE_URL = env.matching_url(
     "PORTATLAS_CACHE_URL",
     CELERY_BROKER_URL if CELERY_BROKER_URL != "files://" else "memory://",
     r"memory://|rediss?://.+",
