@@ -10,8 +10,8 @@ from django.db.models import Count, Subquery
 
 from collector.models import Host, HostEvent
 from collector.sweep import Verdict
-from collector.timekeeping import MISSED_SWEEPS
 from portatlas.models import BOOT, Port
+from portatlas.silence import is_overdue
 from portatlas.words import ago, span
 
 # The columns that the board is made of, or changes with; and those that move with every sweep.
@@ -59,8 +59,7 @@ def problems(host: Host, now: datetime) -> Iterator[str]:
         yield f"The last look at {host.host_id} is partial: {host.reason}"
     elif host.reason:
         yield f"{host.host_id}: {host.reason}"
-    patience = timedelta(seconds=MISSED_SWEEPS * host.sweep_interval)
-    if host.sweep_interval and now - host.last_look_at > patience:
+    if is_overdue(host.last_look_at, host.sweep_interval, now):
         yield (
             f"Nobody has looked at {host.host_id} for {span(now - host.last_look_at)}: "
             "what it does now is unknown. Is the worker running?"

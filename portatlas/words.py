@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from portatlas.silence import silent_since
 from portatlas.states import PortState
 
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -26,8 +27,22 @@ def ago(then: datetime, now: datetime) -> str:
     return f"{span(now - then)} ago"
 
 
+def clock(then: datetime, now: datetime) -> str:
+    """
+    Say a time in UTC, with its day if that is not today.
+
+    >>> clock(datetime(2026, 1, 1, 12, 3), datetime(2026, 1, 1, 18))
+    '12:03 UTC'
+    >>> clock(datetime(2026, 1, 1, 12, 3), datetime(2026, 1, 2))
+    '2026-01-01 12:03 UTC'
+    """
+    return f"{then:%H:%M} UTC" if then.date() == now.date() else f"{then:%F %H:%M} UTC"
+
+
 def lasting(port: Any, now: datetime) -> str:
-    """Say since when a portatlas.models.Port is up or gone."""
+    """Say since when a portatlas.models.Port is up, gone, or nobody knows."""
+    if since := silent_since(port.host, now):
+        return f"unknown since {clock(since, now)}"
     if port.is_awaited:
         return "not back since the reboot"
     if port.is_active:

@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from collector.models import Host
 from portatlas.models import MAY_WRITE, SEE_PORTS, SavedView
+from portatlas.overview import Overview
 from portatlas.tally import tally
-from portatlas.words import Summary
 
 
 def index(request: HttpRequest) -> HttpResponse:
@@ -15,11 +15,12 @@ def index(request: HttpRequest) -> HttpResponse:
     extra = {}
     if request.user.has_perms(SEE_PORTS):
         hosts = list(Host.objects.all())
-        summary = Summary.of(tally(timezone.now(), hosts).counts())
+        now = timezone.now()
+        summary = Overview.of(hosts, tally(now, hosts), now)
         extra = {
             "summary": summary,
             "hosts": hosts,
-            "was_looked": summary.listening or any(host.last_sweep_at for host in hosts),
+            "was_looked": summary.seen.listening or any(host.last_sweep_at for host in hosts),
             "views": SavedView.objects.all(),
             "may_look": request.user.has_perms(MAY_WRITE),
         }

@@ -2,10 +2,11 @@
 ETags: what names a state of the data, asked in two cheap statements before anything is read.
 
 Each sweep and each note leave behind what names them. Ports and hosts tell of the last look, so
-they have another name after each sweep; and what the clock alone decides, such as that a port
-has stopped flapping, may wait for the next minute.
+they have another name after each sweep, and when a host falls silent; what else the clock alone
+decides, such as that a port has stopped flapping, may wait for the next minute.
 """
 
+from datetime import UTC, datetime
 from functools import wraps
 from hashlib import blake2b
 
@@ -16,11 +17,13 @@ from rest_framework.request import Request
 
 from collector.models import Host, HostEvent, PortEvent
 from notes.models import PortNote
+from portatlas.silence import is_overdue
 
 # What each look leaves behind on its host, and what is refused; as text, for nobody counts with it.
 LOOKS = ("last_look_at", "last_sweep_at", "uptime", "digest", "unsettled", "refused_at")
 _HOSTS = (
-    f"SELECT host_id, {', '.join(f'CAST({name} AS text)' for name in LOOKS)} "  # noqa: S608  # names of our own
+    "SELECT host_id, sweep_interval, CAST(COALESCE(watched_until, last_look_at) AS text), "  # noqa: S608  # names of our own
+    f"{', '.join(f'CAST({name} AS text)' for name in LOOKS)} "
     f"FROM {Host._meta.db_table} ORDER BY host_id"
 )
 OVERLAP = 1_000  # rows that are summed up: a long transaction may have had lower numbers
@@ -46,14 +49,29 @@ _HISTORIES = ", ".join(map(_told_by, (PortEvent, HostEvent, PortNote.history.mod
 
 
 def etag(request: Request, *, moves: bool) -> str:
-    """Return what names an answer; one that `moves` tells of the last look, and of the clock."""
+    """
+    Return what names an answer; one that `moves` tells of the last look, and of the clock.
+
+    Which hosts are silent, and since when, is left to its view as `request.silent`.
+    """
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {_HISTORIES}")
         told = [request.build_absolute_uri(), cursor.fetchone()]
         if moves:
             cursor.execute(_HOSTS)
-            told += [cursor.fetchall(), int(timezone.now().timestamp() // 60)]
+            now, hosts = timezone.now(), cursor.fetchall()
+            request.silent = _silences(hosts, now)
+            told += [hosts, [*request.silent], int(now.timestamp() // 60)]
     return f'"{blake2b(repr(told).encode(), digest_size=12).hexdigest()}"'
+
+
+def _silences(hosts: list[tuple], now: datetime) -> dict[str, datetime]:
+    """Return since when each of the silent hosts is so, as `portatlas.silence` has it."""
+    seen = (
+        (host_id, interval, datetime.fromisoformat(text).replace(tzinfo=UTC))
+        for host_id, interval, text, *_ in hosts
+    )
+    return {host_id: since for host_id, interval, since in seen if is_overdue(since, interval, now)}
 
 
 def conditional(method):

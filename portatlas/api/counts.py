@@ -7,12 +7,13 @@ from typing import Any
 from rest_framework import serializers
 
 from portatlas.intervals import Look
+from portatlas.overview import Overview
 from portatlas.retrospect import TOO_MUCH
 from portatlas.states import PortState
 from portatlas.tally import Tally
 from portatlas.words import Summary
 
-TOLD = ("listening", "known", "unknown", "unhealthy", "missing", "clients", "states")
+TOLD = ("listening", "known", "unknown", "unhealthy", "missing", "silent", "clients", "states")
 
 
 class StatesSerializer(serializers.Serializer):
@@ -39,7 +40,9 @@ class CountsSerializer(serializers.Serializer):
     """
     How many ports listen; how many of them are known, unknown and unhealthy; how many are missing.
 
-    The sockets of clients are in none of these but `clients`.
+    None of these counts what is on silent hosts: `silent` is how many listened there when they
+    were seen last, and null of another time than now. `states` counts every port, these by what
+    they were last. The sockets of clients are in none of these but `clients`.
     """
 
     listening = serializers.IntegerField(allow_null=True)
@@ -47,15 +50,17 @@ class CountsSerializer(serializers.Serializer):
     unknown = serializers.IntegerField(allow_null=True)
     unhealthy = serializers.IntegerField(allow_null=True)
     missing = serializers.IntegerField(allow_null=True)
+    silent = serializers.IntegerField(allow_null=True)
     clients = serializers.IntegerField(allow_null=True)
     states = StatesSerializer(allow_null=True)
 
 
-def counts(tally: Tally) -> dict[str, Any]:
-    """Return the numbers of a tally, by the words of the board and by state."""
+def counts(tally: Tally, overview: Overview | None = None) -> dict[str, Any]:
+    """Return the numbers of a tally by state, and by the words of the board: of its overview."""
     states = tally.of_state()
     return {
-        **asdict(Summary.of(tally.counts())),
+        **asdict(overview.seen if overview else Summary.of(tally.counts())),
+        "silent": overview and overview.lost,
         "clients": tally.clients,
         "states": {state: states[state] for state in PortState.values},
     }

@@ -15,6 +15,8 @@ from portatlas.api.counts import TOLD as OF_COUNTS
 from portatlas.api.counts import CountsSerializer, counts
 from portatlas.api.rows import iso
 from portatlas.models import Port
+from portatlas.overview import Overview
+from portatlas.silence import silent_since
 from portatlas.tally import Tally, tally
 
 TOLD = (
@@ -45,15 +47,17 @@ class HostSerializer(CountsSerializer, serializers.ModelSerializer):
     """
     One machine, how well it was seen last, and how many ports listen on it.
 
-    `watched_since` is when the stretch of coverage began that is still open. `problems` say in
-    sentences what is wrong with how it is seen.
+    `watched_since` is when the stretch of coverage began that is still open. `silent_since` is
+    when it was seen last, if three looks are missing by now: what its ports do is unknown.
+    `problems` say in sentences what is wrong with how it is seen.
     """
 
+    silent_since = serializers.DateTimeField(allow_null=True)
     problems = serializers.ListField(child=serializers.CharField())
 
     class Meta:
         model = Host
-        fields = [*TOLD, *TIMES, "problems", *OF_COUNTS]
+        fields = [*TOLD, *TIMES, "silent_since", "problems", *OF_COUNTS]
         read_only_fields = fields
 
 
@@ -94,6 +98,7 @@ def told(host: Host, counted: Tally, now) -> dict:
     return {
         **{name: getattr(host, name) for name in TOLD},
         **{name: iso(getattr(host, name)) for name in TIMES},
+        "silent_since": iso(silent_since(host, now)),
         "problems": list(hosts.problems(host, now)),
-        **counts(counted),
+        **counts(counted, Overview.of([host], counted, now)),
     }

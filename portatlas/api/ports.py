@@ -109,7 +109,7 @@ class PortViewSet(Asked, Conditional, viewsets.GenericViewSet):
         else:
             found = Chosen(self.filter_queryset(Port.objects.for_board(now)))
         page = self.paginate_queryset(found)
-        told = as_of(page, then, now) if then else [row.as_json() for row in page]
+        told = as_of(page, then, now) if then else [row.as_json(request.silent) for row in page]
         return self.get_paginated_response(told)
 
     @conditional
@@ -123,5 +123,5 @@ class PortViewSet(Asked, Conditional, viewsets.GenericViewSet):
         found = rows.rows(ports)
         if not found:
             raise Http404(f"Nobody ever saw {named(key)}.")
-        [told] = as_of(found, then, now) if then else [found[0].as_json()]
+        [told] = as_of(found, then, now) if then else [found[0].as_json(request.silent)]
         return Response(told)

@@ -6,7 +6,7 @@ with each field, takes several times as long as reading them.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from django.db.models.functions import Cast
 from collector.models import PortRuntime
 from notes.models import EVERY_HOST
 from portatlas import tally
+from portatlas.intervals import Look
 from portatlas.models import Port, Reading
 from portatlas.prepared import Prepared
 from portatlas.querysets import PortQuerySet
@@ -74,9 +75,16 @@ class PortRow(Reading, PortColumns):
     def note(self) -> "NoteRow | None":
         return None if self.note_host_id is None else NoteRow(self.note_expected_scope)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the port as values that JSON has."""
+    def as_json(self, silent: Mapping[str, datetime] | None = None) -> dict[str, Any]:
+        """
+        Return the port as values that JSON has.
+
+        `silent` says since when hosts are so: all that is told of their ports is what was seen
+        last. Without it, what is known by now is left out.
+        """
         uptime = self.uptime
+        since = silent and silent.get(self.host_id)
+        look = Look.of(None if since else uptime is not None)
         return {
             **dict(zip(PLAIN, self, strict=False)),
             "process_started_at": _iso(self.process_started_at),
@@ -93,6 +101,8 @@ class PortRow(Reading, PortColumns):
             "state": self.state,
             "reason": self.reason,
             "note": None if self.note_host_id is None else self._note_as_json(),
+            "look": None if silent is None else look,
+            "unknown_since": iso(since or None),
         }
 
     def _note_as_json(self) -> dict[str, Any]:

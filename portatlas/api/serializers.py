@@ -59,6 +59,9 @@ class PortSerializer(serializers.ModelSerializer):
     """
     A fact merged with its note, its state and why.
 
+    `look` says whether the port is up or down by now; of a silent host that is unknown, and all
+    else is what was seen last, at `unknown_since`.
+
     Asked about a time with `at`, it has `then` as well, the holder, the note and the state of
     then, and null for all that cannot be known of it. Its `current_state` is what is known of
     then by now; a port that was awaited after a reboot has the state that it had while it was.
@@ -75,6 +78,10 @@ class PortSerializer(serializers.ModelSerializer):
     is_crowded = serializers.BooleanField(allow_null=True)
     uptime_seconds = serializers.SerializerMethodField()
     note = NoteOfPortSerializer(allow_null=True)
+    look = serializers.ChoiceField(
+        choices=[look.value for look in Look], default=None, allow_null=True
+    )
+    unknown_since = serializers.DateTimeField(default=None, allow_null=True)
     then = ThenSerializer(required=False)
 
     class Meta:
@@ -86,7 +93,7 @@ class PortSerializer(serializers.ModelSerializer):
             *("cmdline", "exe", "exe_is_deleted", "user", "unit", "socket_unit", "container"),
             *("container_name", "image", "compose_service", "current_pid", "pids"),
             *("first_seen_at", "last_seen_at", "last_disappeared_at", "active_since"),
-            *("uptime_seconds", "note", "then"),
+            *("uptime_seconds", "note", "look", "unknown_since", "then"),
         ]
         read_only_fields = fields
         extra_kwargs = {

@@ -17,9 +17,11 @@ from portatlas.api.conditional import Conditional, conditional
 from portatlas.api.counts import CountsSerializer, LooksSerializer, counts, counts_then
 from portatlas.api.rows import iso
 from portatlas.models import Port
+from portatlas.overview import Overview
 from portatlas.retrospect import Retrospect
+from portatlas.silence import silent_since
 from portatlas.states import PortState
-from portatlas.tally import tally
+from portatlas.tally import Tally, tally
 from portatlas.words import Summary
 
 COUNTED = {
@@ -28,6 +30,7 @@ COUNTED = {
     "unknown": 1,
     "unhealthy": 0,
     "missing": 1,
+    "silent": None,
     "clients": 3,
     "states": dict.fromkeys(PortState.values, 0) | {"known": 1, "unnoted": 1, "ghost": 1},
     "last_look_at": None,
@@ -41,7 +44,7 @@ THEN = OpenApiExample(
         "text": "2 ports listening: 1 you know, 1 you don't, none is unhealthy. "
         "1 expected port is missing.",
         **COUNTED,
-        "hosts": [{"host_id": "atlas", "problems": None, **COUNTED}],
+        "hosts": [{"host_id": "atlas", "silent_since": None, "problems": None, **COUNTED}],
     },
     response_only=True,
 )
@@ -53,6 +56,7 @@ class HostSummarySerializer(CountsSerializer):
 
     host_id = serializers.CharField()
     last_look_at = serializers.DateTimeField(allow_null=True)
+    silent_since = serializers.DateTimeField(allow_null=True)
     problems = serializers.ListField(child=serializers.CharField(), allow_null=True)
     looks = LooksSerializer(required=False)
     reason = serializers.CharField(required=False, allow_blank=True, help_text=WHY)
@@ -92,20 +96,23 @@ class SummaryView(Asked, Conditional, APIView):
 def _now(now: datetime) -> dict:
     found = hosts.hosts_of(hosts.rows())
     counted = tally(now, found)
+    overview = Overview.of(found, counted, now)
     return {
         "at": None,
-        "text": str(Summary.of(counted.counts())),
+        "text": str(overview),
         "last_look_at": iso(max((host.last_look_at for host in found), default=None)),
-        **counts(counted),
-        "hosts": [
-            {
-                "host_id": host.host_id,
-                "last_look_at": iso(host.last_look_at),
-                "problems": list(hosts.problems(host, now)),
-                **counts(counted.of_host(host.host_id)),
-            }
-            for host in found
-        ],
+        **counts(counted, overview),
+        "hosts": [_of_host(host, counted.of_host(host.host_id), now) for host in found],
+    }
+
+
+def _of_host(host: Host, counted: Tally, now: datetime) -> dict:
+    return {
+        "host_id": host.host_id,
+        "last_look_at": iso(host.last_look_at),
+        "silent_since": iso(silent_since(host, now)),
+        "problems": list(hosts.problems(host, now)),
+        **counts(counted, Overview.of([host], counted, now)),
     }
 
 
@@ -121,6 +128,7 @@ def _then(then: datetime, now: datetime) -> dict:
         "hosts": [
             {
                 "host_id": host_id,
+                "silent_since": None,
                 "problems": None,
                 **unknown,
                 **counts_then(

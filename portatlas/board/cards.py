@@ -19,8 +19,9 @@ from portatlas.board import opening, owners, tokens
 from portatlas.board.browser import Browser
 from portatlas.board.strip import Strip, strips
 from portatlas.models import Port
+from portatlas.silence import silent_since
 from portatlas.suggestions import suggest
-from portatlas.words import ago, lasting
+from portatlas.words import ago, clock, lasting
 
 LONGEST = 300  # characters of a command line or of addresses
 KEPT = 500  # drawn cards in each process, of some 2 KB
@@ -74,6 +75,7 @@ class Card(NamedTuple):
     link: str
     state: str
     label: str
+    silent: str  # since when its host is, so that its state is what it was last known as
     reason: str
     title: str
     holding: str
@@ -162,6 +164,7 @@ def _card(  # noqa: PLR0913  # all that a card is made of
     port, *, strip, moved, now, root, show_host, may_write, browser, of_owner, of_tag
 ) -> Card:
     note, title, hint = port.note, owners.title(port), owners.hint(port)
+    silent = silent_since(port.host, now)
     is_inherited = note is not None and note.speaks_for_every_host
     process = port.process_name if port.process_name != title else ""
     return Card(
@@ -174,6 +177,7 @@ def _card(  # noqa: PLR0913  # all that a card is made of
         link=f"{root}ports/{port.host_id}/{port.protocol}/{port.port}/",
         state=port.state.value,
         label=port.state.label,
+        silent=clock(silent, now) if silent else "",
         reason=port.reason,
         title=title,
         holding=owners.holding(port),

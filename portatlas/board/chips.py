@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from collector.models import Host
 from portatlas.board.selection import GROUPS, Selection
+from portatlas.overview import Overview
 from portatlas.states import PortState
 from portatlas.tally import Tally
-from portatlas.words import Summary, ago
+from portatlas.words import ago
 
 MOST_HOSTS = 12
 
@@ -28,7 +29,7 @@ class HostChip(NamedTuple):
     """One host with its own sentence."""
 
     host_id: str
-    summary: Summary
+    summary: Overview
     last_look: str
     link: str
     is_chosen: bool
@@ -51,7 +52,7 @@ def host_chips(
     """Return the hosts that need a look most, up to twelve; none where there is but one."""
     if len(hosts) < 2:
         return []
-    summaries = {host: Summary.of(everything.counts_of(host.host_id)) for host in hosts}
+    summaries = {host: Overview.of([host], everything.of_host(host.host_id), now) for host in hosts}
 
     def place(host: Host) -> tuple:
         return host.host_id != selection.host, *summaries[host].urgency, host.host_id

@@ -1,13 +1,13 @@
 """The fleet: every host with its sentence, those with trouble first."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from collector.models import Host
 from portatlas.hosts import HostView, all_hosts
+from portatlas.overview import Overview
 from portatlas.tally import tally
-from portatlas.words import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +15,13 @@ class FleetHost:
     """One host in the list: what listens on it, and how well that is seen."""
 
     view: HostView
-    summary: Summary
+    summary: Overview
     verdict: str
     looked_at: datetime
     is_troubled: bool
 
     @classmethod
-    def of(cls, host: Host, summary: Summary, now: datetime) -> Self:
+    def of(cls, host: Host, summary: Overview, now: datetime) -> Self:
         """Say how a host is. `host` has `awaited` ports, as HostView.of() wants it."""
         view = HostView.of(host, now)
         # Owners that nobody may see limit what is known of a host, but ask nobody to hurry.
@@ -31,22 +31,24 @@ class FleetHost:
             summary,
             verdict=host.get_verdict_display(),
             looked_at=host.last_look_at,
-            is_troubled=bool(urgent or summary.unhealthy or summary.missing),
+            is_troubled=bool(urgent or summary.seen.unhealthy or summary.seen.missing),
         )
 
     @property
     def mood(self) -> tuple[str, str]:
         """The word of the host and the state whose look it borrows."""
+        if self.summary.silent:
+            return "Silent", "unknown"
         if self.is_troubled:
             return "Trouble", "suspicious"
-        if self.summary.unknown:
-            return f"{self.summary.unknown} to explain", "unnoted"
+        if self.summary.seen.unknown:
+            return f"{self.summary.seen.unknown} to explain", "unnoted"
         return "Well", "healthy"
 
     @property
     def place(self) -> tuple:
         """Where it stands in the list: trouble, then what nobody has explained, then its name."""
-        return not self.is_troubled, -self.summary.unknown, self.view.host_id
+        return not self.is_troubled, -self.summary.seen.unknown, self.view.host_id
 
 
 def fleet(now: datetime, named: str = "") -> list[FleetHost]:
@@ -54,18 +56,13 @@ def fleet(now: datetime, named: str = "") -> list[FleetHost]:
     hosts = all_hosts()
     counted = tally(now, hosts)
     found = [
-        FleetHost.of(host, Summary.of(counted.counts_of(host.host_id)), now)
+        FleetHost.of(host, Overview.of([host], counted.of_host(host.host_id), now), now)
         for host in hosts
         if named.casefold() in host.host_id.casefold()
     ]
     return sorted(found, key=lambda each: each.place)
 
 
-def total(found: list[FleetHost]) -> Summary:
+def total(found: list[FleetHost], now: datetime) -> Overview:
     """Sum up what listens on some hosts."""
-    return Summary(
-        **{
-            each.name: sum(getattr(host.summary, each.name) for host in found)
-            for each in fields(Summary)
-        }
-    )
+    return Overview.total((each.summary for each in found), now)

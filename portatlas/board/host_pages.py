@@ -15,8 +15,9 @@ from portatlas.board.stretches import Bar, watch
 from portatlas.board.views import may_see_ports
 from portatlas.hosts import NEWS, HostView
 from portatlas.models import BOOT, Port
+from portatlas.overview import Overview
 from portatlas.tally import tally
-from portatlas.words import Summary, ago, span
+from portatlas.words import ago, span
 
 HOSTS = 100  # a page
 EVENTS = 100  # of a host that its page tells
@@ -35,7 +36,7 @@ def hosts(request: HttpRequest) -> HttpResponse:
         "board/hosts.html",
         {
             "query": query,
-            "summary": total(found),
+            "summary": total(found, now),
             "troubled": sum(each.is_troubled for each in found),
             "page": page,
             "next_link": page.has_next() and link(chosen, page=page.next_page_number()),
@@ -66,7 +67,7 @@ def host(request: HttpRequest, host_id: str) -> HttpResponse:
             "view": HostView.of(
                 found, now, [each for each in events if now - NEWS <= each.timestamp <= now]
             ),
-            "summary": Summary.of(counted.counts()),
+            "summary": Overview.of([found], counted, now),
             "events": events,
             "watch": watched,
             "bar": Bar.of(watched, now),

@@ -22,6 +22,8 @@ from portatlas.board.memory import Known, about
 from portatlas.board.spans import Span
 from portatlas.board.views import may_see_ports
 from portatlas.models import KEY, Port
+from portatlas.silence import silent_since
+from portatlas.words import clock
 
 ENDS = 100  # sockets that it lists
 
@@ -53,9 +55,11 @@ def _seen(request: HttpRequest, found: Port, now: datetime) -> dict:
     before = moment.parse(request.GET.get("before", ""))
     page = timeline.page(found, before)
     asked = request.GET.get("at")
+    silent = silent_since(found.host, now)
     return _told(request, key, found.note, now) | {
         "now": now,
         "port": found,
+        "silent": clock(silent, now) if silent else "",
         "address": opening.address(found, here=browser.host_id, site=browser.site),
         "ends": found.ends[:ENDS],
         "tree": process_tree.tree(found),

@@ -1,9 +1,10 @@
 """
 Whether the board has changed since somebody read it: an ETag, and when was looked last.
 
-It is made of what each sweep and each note leave behind, and of the minute: a board tells times
-in minutes, and what the clock alone decides may wait for the next one. The last look itself
-moves with every sweep, so it travels in a header, which an answer without a body has too.
+It is made of what each sweep and each note leave behind, of which hosts are silent, and of the
+minute: a board tells times in minutes, and what else the clock alone decides may wait for the
+next one. The last look itself moves with every sweep, so it travels in a header, which an answer
+without a body has too.
 """
 
 from collections.abc import Callable
@@ -21,10 +22,14 @@ from portatlas import hosts
 from portatlas.board.replies import is_fragment
 from portatlas.board.selection import Selection
 from portatlas.models import MAY_WRITE
+from portatlas.silence import is_overdue
 
 HEADER = "Last-Look"
 STEADY = [place for place, name in enumerate(hosts.COLUMNS) if name not in hosts.MOVING]
-LOOKED, NAMED = (hosts.COLUMNS.index(name) for name in ("last_look_at", "host_id"))
+LOOKED, NAMED, SEEN, INTERVAL = (
+    hosts.COLUMNS.index(name)
+    for name in ("last_look_at", "host_id", "watched_until", "sweep_interval")
+)
 
 
 def etag(request: HttpRequest) -> str | None:
@@ -40,13 +45,17 @@ def etag(request: HttpRequest) -> str | None:
     if len(messages.get_messages(request)):
         return None
     last_note = PortNote.history.aggregate(Max("history_id"))
-    minute = int(timezone.now().timestamp() // 60)
+    now = timezone.now()
+    minute = int(now.timestamp() // 60)
     # The forms of a page that somebody else, or he before he logged in anew, got are refused.
     csrf = request.META.get("CSRF_COOKIE")
     reader = request.user.pk, request.user.has_perms(MAY_WRITE), csrf, is_fragment(request)
     # Of the newest events every host tells the same.
     steady = [[row[place] for place in STEADY] for row in rows], *(rows[0][-2:] if rows else ())
-    told = repr((request.get_full_path(), steady, last_note, minute, reader))
+    silent = [
+        row[NAMED] for row in rows if is_overdue(row[SEEN] or row[LOOKED], row[INTERVAL], now)
+    ]
+    told = repr((request.get_full_path(), steady, silent, last_note, minute, reader))
     return f'"{blake2b(told.encode(), digest_size=12).hexdigest()}"'
 
 

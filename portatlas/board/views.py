@@ -24,8 +24,9 @@ from portatlas.board.selection import Selection
 from portatlas.board.steps import first_steps
 from portatlas.hosts import OF_HOST, host_views, hosts_of
 from portatlas.models import MAY_WRITE, SEE_PORTS, Port
+from portatlas.overview import Overview
 from portatlas.tally import Tally, page, tally
-from portatlas.words import Summary, ago
+from portatlas.words import ago
 
 CARDS = 100  # a page
 MOST_TROUBLE = 10  # hosts of which the board tells what is wrong
@@ -79,7 +80,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "here": request.get_full_path(),
         "hosts": hosts,
         "shown": views[0] if len(views) == 1 else None,
-        "summary": Summary.of(visible.counts()),
+        "summary": Overview.of(shown, visible, now),
         "troubled": troubled[:MOST_TROUBLE],
         "more_trouble": len(troubled) - MOST_TROUBLE,
         "last_look": last_look,

@@ -14,10 +14,9 @@ from rest_framework.views import APIView
 
 from collector.models import Host
 from collector.text import safe
-from collector.timekeeping import patience
 from portatlas.api.asking import TEXT, Asked
+from portatlas.overview import Overview
 from portatlas.tally import Tally, tally
-from portatlas.words import Summary
 
 
 class FlatSummary(serializers.Serializer):
@@ -37,22 +36,17 @@ class FlatSummary(serializers.Serializer):
 
 def flat(hosts: Sequence[Host], ports: Tally, now: datetime) -> dict:
     """Return the summary of some hosts and of what listens on them."""
-    summary = Summary.of(ports.counts())
+    summary = Overview.of(hosts, ports, now)
     last_look = max((host.last_look_at for host in hosts), default=None)
     return {
-        **asdict(summary),
+        **asdict(summary.seen),
         "hosts": len(hosts),
-        "hosts_silent": sum(_is_silent(host, now) for host in hosts),
+        "hosts_silent": summary.silent,
         "last_look": last_look,
         # A clock that was set back has seen looks that are still to come.
         "last_look_seconds_ago": last_look and max(0, int((now - last_look).total_seconds())),
         "sentence": str(summary),
     }
-
-
-def _is_silent(host: Host, now: datetime) -> bool:
-    """Whether looks are planned, and three of them have been missed."""
-    return host.sweep_interval > 0 and now - host.last_look_at > patience(host.sweep_interval)
 
 
 NAME = TEXT | {"minLength": 1}

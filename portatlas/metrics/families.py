@@ -1,5 +1,6 @@
 """The metrics: what a reading says in Prometheus' words. No queries."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
@@ -7,8 +8,11 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from collector.models import Host
 from collector.sweep import Verdict
+from portatlas.intervals import Look
 from portatlas.metrics.reading import Reading
 from portatlas.states import PortState
+
+STATES = (*PortState.values, Look.UNKNOWN.value)
 
 
 def seconds(moment: datetime | None) -> float:
@@ -64,6 +68,12 @@ def families(reading: Reading, build: dict[str, str]) -> Iterator[Metric]:
         ),
     )
     yield _gauge(
+        "portatlas_host_silent",
+        "Whether three looks at the host are missing: what its ports do is unknown.",
+        ("host",),
+        (((host.host_id,), float(host.host_id in reading.silent)) for host in reading.hosts),
+    )
+    yield _gauge(
         "portatlas_notes",
         "Notes by the risk that they state.",
         ("risk",),
@@ -80,19 +90,20 @@ def families(reading: Reading, build: dict[str, str]) -> Iterator[Metric]:
 
 def _of_ports(reading: Reading) -> Iterator[Metric]:
     hosts = [host.host_id for host in reading.hosts]
-    states = {host: reading.ports.of_host(host).of_state() for host in hosts}
+    seen = [host for host in hosts if host not in reading.silent]
+    states = {host: _states(reading, host) for host in hosts}
     yield _gauge(
         "portatlas_ports",
-        "Ports by state, without client sockets.",
+        "Ports by state, without client sockets. Of a silent host that of all is unknown.",
         ("host", "state"),
-        (((host, state.value), states[host][state]) for host in hosts for state in PortState),
+        (((host, state), states[host][state]) for host in hosts for state in STATES),
     )
     kinds = {host: reading.ports.by_host.get(host, {}) for host in hosts}
     yield _gauge(
         "portatlas_listening_ports",
-        "Ports that listen, in whatever state, without client sockets.",
+        "Ports that listen, in whatever state, without client sockets. Silent hosts have none.",
         ("host",),
-        (((host,), sum(n for kind, n in kinds[host].items() if kind.is_active)) for host in hosts),
+        (((host,), sum(n for kind, n in kinds[host].items() if kind.is_active)) for host in seen),
     )
     yield _gauge(
         "portatlas_port_clients",
@@ -100,6 +111,12 @@ def _of_ports(reading: Reading) -> Iterator[Metric]:
         ("host",),
         (((host,), reading.ports.clients_by_host.get(host, 0)) for host in hosts),
     )
+
+
+def _states(reading: Reading, host: str) -> Counter[str]:
+    """Count the ports of a host by state, or all as unknown while nobody sees it."""
+    ports = reading.ports.of_host(host)
+    return Counter({Look.UNKNOWN: ports.total}) if host in reading.silent else ports.of_state()
 
 
 def _of_machinery(reading: Reading) -> Iterator[Metric]:

@@ -11,6 +11,7 @@ from notes.models import PortNote
 from portatlas.celery import app
 from portatlas.metrics import queues
 from portatlas.notifications.models import Delivery
+from portatlas.silence import silences
 from portatlas.tally import Tally, tally
 
 SIZES = {
@@ -24,6 +25,7 @@ class Reading:
     """The atlas in numbers, as it was at the time of a scrape."""
 
     hosts: list[Host]
+    silent: dict[str, datetime]  # since when, by host
     ports: Tally
     notes: dict[str, int]  # by risk
     deliveries: dict[str, int]  # in the log of notifications, by status
@@ -36,6 +38,7 @@ def read(at: datetime) -> Reading:
     hosts = list(Host.objects.all())
     return Reading(
         hosts=hosts,
+        silent=silences(hosts, at),
         ports=tally(at, hosts),
         notes=_counted(PortNote.objects, "risk_level", PortNote.RiskLevel.values),
         deliveries=_counted(Delivery.objects, "status", Delivery.Status.values),

@@ -11,9 +11,10 @@ from collector.models import Host
 from portatlas.board.selection import Selection
 from portatlas.hosts import HostView, all_hosts, host_views
 from portatlas.models import Port
+from portatlas.overview import Overview
 from portatlas.states import PortState
 from portatlas.tally import Tally, tally
-from portatlas.words import Summary, ago
+from portatlas.words import ago
 
 MOST_TROUBLE = 10  # hosts of which it is told what is wrong
 URGENCY = ("severity", "port", "protocol", "host_id")
@@ -53,7 +54,7 @@ class Listing:
     clients: int  # sockets of clients that are left out
     gone: int  # ports that are history, and left out
     hosts: Sequence[Host]  # all that are asked about
-    summary: Summary
+    summary: Overview
     views: Sequence[HostView]
 
     @classmethod
@@ -83,7 +84,7 @@ class Listing:
             clients=0 if with_clients else found.clients,
             gone=_left(found, asked),
             hosts=hosts,
-            summary=Summary.of(visible.counts()),
+            summary=Overview.of(hosts, visible, now),
             views=host_views(hosts, now),
         )
 

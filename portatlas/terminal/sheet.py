@@ -13,14 +13,15 @@ from portatlas.board import owners, process_tree, timeline
 from portatlas.models import Port
 from portatlas.presence import presences
 from portatlas.querysets import PortQuerySet
+from portatlas.silence import silent_since
 from portatlas.terminal import strip
 from portatlas.terminal.layout import facts, section
-from portatlas.terminal.marks import mark
+from portatlas.terminal.marks import mark, mark_now
 from portatlas.terminal.note_sheet import memory
 from portatlas.terminal.screen import plain, prose
 from portatlas.terminal.table import PortTable
 from portatlas.terminal.target import Target
-from portatlas.words import ago, lasting
+from portatlas.words import ago, clock, lasting
 
 EVENTS = 10  # the last ones
 ENDS = 20  # sockets
@@ -63,8 +64,8 @@ def _seen(port: Port, now: datetime, width: int) -> Iterator[RenderableType]:
     head = Text.assemble(
         (f"{port.port}/{port.protocol}", "bold"),
         f" on {port.host_id}  ",
-        mark(port.state),
-        f"  {plain(port.reason).plain}",
+        mark_now(port, now),
+        f"  {_why(port, now)}",
     )
     yield head
     yield facts(_of_port(port, now))
@@ -79,6 +80,14 @@ def _seen(port: Port, now: datetime, width: int) -> Iterator[RenderableType]:
     drawn = strip.strip(pieces, width - 2)
     yield from section("Last 24 hours", [drawn, Text(strip.LEGEND, style="dim")])
     yield from section("Last events (UTC)", _events(port))
+
+
+def _why(port: Port, now: datetime) -> str:
+    """Say why a port is in its state; while nobody sees it, what that was last."""
+    reason = plain(port.reason).plain
+    if since := silent_since(port.host, now):
+        return f"since {clock(since, now)}, last known as {mark(port.state).plain}: {reason}"
+    return reason
 
 
 def _of_port(port: Port, now: datetime) -> Iterator[tuple[str, str]]:

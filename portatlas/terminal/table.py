@@ -11,10 +11,11 @@ from rich.text import Text
 
 from portatlas.board import owners
 from portatlas.models import Port
+from portatlas.silence import silent_since
 from portatlas.states import PortState
-from portatlas.terminal.marks import mark
+from portatlas.terminal.marks import mark_now
 from portatlas.terminal.screen import plain
-from portatlas.words import span
+from portatlas.words import clock, span
 
 REACH = {"loopback": "itself", "link": "its link", "private": "private", "any": "everywhere"}
 WRONG = {PortState.SUSPICIOUS, PortState.FLAPPING, PortState.GHOST}
@@ -34,7 +35,9 @@ class Column(NamedTuple):
 
 
 def lasting(port: Port, now: datetime) -> str:
-    """Say for how long a port is up, or that it is not."""
+    """Say for how long a port is up, that it is not, or what it was last while nobody sees it."""
+    if since := silent_since(port.host, now):
+        return f"{port.state.value} until {clock(since, now)}"
     if port.is_awaited:
         return "not back"
     if port.is_active:
@@ -53,7 +56,7 @@ def _owner(port: Port) -> str:
 
 
 COLUMNS = (
-    Column("state", lambda port, now: mark(port.state), is_fixed=True),
+    Column("state", mark_now, is_fixed=True),
     Column("port", lambda port, now: plain(f"{port.port}/{port.protocol}", "bold"), is_fixed=True),
     Column(
         "host",

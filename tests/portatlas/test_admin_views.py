@@ -1,11 +1,13 @@
 """Saved views, and the first page of the admin."""
 
 import pytest
+import time_machine
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 
 from portatlas.admin import front
 from portatlas.models import SavedView
+from tests.conftest import NOON
 from tests.portatlas.test_csp import InlineFinder
 
 PORTS = "/admin/portatlas/port/"
@@ -83,13 +85,14 @@ def test_the_model_refuses_it_too(query):
 
 @pytest.fixture
 def first_page(rf, admin_user):
-    """Return a function that shows the first page to a user."""
+    """Return a function that shows the first page to a user, at noon."""
 
     def first_page(user=admin_user):
         request = rf.get("/admin/")
         request.user, request.session = user, {}
         request._messages = messages.storage.default_storage(request)
-        return front.index(request).render()
+        with time_machine.travel(NOON, tick=False):
+            return front.index(request).render()
 
     return first_page
 

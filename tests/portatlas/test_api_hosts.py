@@ -37,6 +37,7 @@ COUNTS = {
     "unknown": 1,
     "unhealthy": 1,
     "missing": 1,
+    "silent": 0,
     "clients": 1,
     "states": {
         "suspicious": 1,
@@ -68,12 +69,14 @@ def test_the_summary_says_the_sentence_of_the_board_in_numbers(admin_client, fle
             {
                 "host_id": "atlas",
                 "last_look_at": "2026-01-01T12:00:00Z",
+                "silent_since": None,
                 "problems": [],
                 **COUNTS,
             },
             {
                 "host_id": "ghost",
                 "last_look_at": "2026-01-01T12:00:00Z",
+                "silent_since": None,
                 "problems": [FAILED],
                 **NONE,
             },

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from collector.models import Host
 from tests.conftest import NOON
 
 ADDRESS = "/api/v1/summary/flat/"
@@ -24,7 +25,8 @@ def test_it_is_flat_and_says_how_things_stand(admin_client, open_port, write_not
     write_note(81, risk_level="suspicious")
     open_port(443, gone=True)
     write_note(443)
-    add_host("web-1", last_look_at=NOON + timedelta(seconds=50))
+    Host.objects.update(last_look_at=NOON + timedelta(seconds=50))
+    open_port(22, host_id="web-1")
 
     assert admin_client.get(ADDRESS).json() == {
         "listening": 3,
@@ -37,7 +39,8 @@ def test_it_is_flat_and_says_how_things_stand(admin_client, open_port, write_not
         "last_look": "2026-01-01T12:00:50Z",
         "last_look_seconds_ago": 10,
         "sentence": "3 ports listening: 1 you know, 1 you don't, 1 is unhealthy. "
-        "1 expected port is missing.",
+        "1 expected port is missing. "
+        "1 of 2 hosts is silent: its port is unknown since 12:00 UTC.",
     }
 
 
@@ -45,6 +48,8 @@ def test_one_host_can_be_asked_for(admin_client, open_port):
     open_port(22)
     open_port(80, host_id="web-1")
     open_port(81, host_id="web-1")
+
+    Host.objects.update(sweep_interval=20)
 
     answer = admin_client.get(f"{ADDRESS}?host=web-1").json()
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from collector.models import Coverage, HostEvent
@@ -55,6 +56,7 @@ def test_one_port_that_is_missing_has_its_own_grammar(booting, open_port):
     assert news() == ["atlas rebooted 5 min ago; 1 port has not come back yet."]
 
 
+@time_machine.travel(NOON, tick=False)
 def test_a_card_says_that_its_port_has_not_come_back(booting, open_port, admin_client):
     open_port(25, last_seen_at=NOON - 10 * MINUTE, exe_is_deleted=True)
 

@@ -6,11 +6,13 @@ import time
 from datetime import timedelta
 
 import pytest
+import time_machine
 from celery import Celery
 from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from collector.models import Host
 from portatlas.metrics import queues, reading
 from portatlas.notifications.models import Delivery
 from portatlas.tokens.services import make
@@ -18,6 +20,12 @@ from tests.conftest import NOON
 from tests.tools import require
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.3"
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(NOON, tick=False) as clock:
+        yield clock
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ def scrape(admin_client):
     return scrape
 
 
-def test_ports_are_counted_by_host_and_state(scrape, open_port, write_note):
+def test_ports_are_counted_by_host_and_state(scrape, clock, open_port, write_note):
     open_port(22)
     open_port(80)
     open_port(443, gone=True)
@@ -56,7 +64,7 @@ def test_ports_are_counted_by_host_and_state(scrape, open_port, write_note):
     assert found["portatlas_listening_ports", "atlas"] == 2
 
 
-def test_clients_are_counted_apart(scrape, open_port):
+def test_clients_are_counted_apart(scrape, clock, open_port):
     open_port(22)
     open_port(40000, protocol="udp", is_client=True, active_since=NOON)
 
@@ -64,6 +72,24 @@ def test_clients_are_counted_apart(scrape, open_port):
 
     assert found["portatlas_port_clients", "atlas"] == 1
     assert found["portatlas_listening_ports", "atlas"] == 1
+
+
+def test_what_the_ports_of_a_silent_host_do_is_unknown(scrape, clock, open_port, write_note):
+    open_port(22)
+    open_port(443, gone=True)
+    write_note(22, risk_level="trusted")
+    open_port(22, host_id="web-1")
+    Host.objects.filter(pk="web-1").update(last_look_at=NOON + timedelta(minutes=1))
+
+    clock.shift(timedelta(minutes=1))
+    found = scrape()
+
+    counts = {key[1:]: n for key, n in found.items() if key[0] == "portatlas_ports" and n}
+    assert counts == {("atlas", "unknown"): 2, ("web-1", "unnoted"): 1}
+    silent = {key[1]: n for key, n in found.items() if key[0] == "portatlas_host_silent"}
+    assert silent == {"atlas": 1, "web-1": 0}
+    listening = {key[1]: n for key, n in found.items() if key[0] == "portatlas_listening_ports"}
+    assert listening == {"web-1": 1}
 
 
 def test_a_host_tells_how_it_is_looked_at(scrape, add_host):
@@ -227,14 +253,14 @@ def test_the_number_of_statements_does_not_grow(
         admin_client.get("/metrics")
 
 
-def test_a_scrape_tells_of_each_host_the_same_number_of_series(scrape, open_port):
+def test_a_scrape_tells_of_each_host_the_same_number_of_series(scrape, clock, open_port):
     for number in range(1000, 1020):
         open_port(number, process_name=f"worker-{number}")
     with_one = len(scrape())
     open_port(22, host_id="web-1")
 
-    # States, verdicts; listening, clients, two times, duration, interval, refused.
-    assert len(scrape()) - with_one == 7 + 4 + 7
+    # States, verdicts; listening, clients, two times, duration, interval, refused, silent.
+    assert len(scrape()) - with_one == 8 + 4 + 8
 
 
 @pytest.mark.parametrize(("scopes", "status"), [(["read"], 200), (["notes:write"], 403)])

@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
@@ -215,6 +216,7 @@ def test_the_search_finds_ports_by_what_people_type(
     assert shown(admin_client.get("/", {"q": query})) == expected
 
 
+@time_machine.travel(NOON, tick=False)
 def test_the_board_opens_with_the_sentence(admin_client, open_port, write_note):
     open_port(1)
     open_port(2)

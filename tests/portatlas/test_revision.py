@@ -146,8 +146,18 @@ def test_whatever_is_done_to_a_note_is_told(write, admin_client, admin_user, ope
     assert page.ask() == 200
 
 
-def test_what_the_clock_alone_changes_is_told_at_the_next_minute(page, clock):
+def test_what_the_clock_alone_changes_is_told_at_the_next_minute(admin_client, add_host, clock):
+    add_host(sweep_interval=60)
+    page = Reader(admin_client)
     clock.shift(59 * SECOND)
+    before = page.ask()
+    clock.shift(SECOND)
+
+    assert (before, page.ask()) == (304, 200)
+
+
+def test_a_host_that_falls_silent_is_told_within_three_intervals(page, clock):
+    clock.shift(45 * SECOND)
     before = page.ask()
     clock.shift(SECOND)
 

@@ -1,15 +1,18 @@
 """`ports`: the board on a terminal, and everything about one port."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django.utils import timezone
 
+from collector.models import Host
 from collector.text import safe
 from portatlas.admin.columns import OF_PORTS
 from portatlas.admin.csv_export import Column, lines
 from portatlas.api.rows import PortRow, rows
 from portatlas.board.selection import Selection
+from portatlas.silence import silences
 from portatlas.states import PortState
 from portatlas.terminal import sheet
 from portatlas.terminal.door import Door, program, wrong
@@ -74,7 +77,7 @@ class Command(Door):
         except LookupError as exc:
             self.nothing(str(exc))
         if options["json"]:
-            self.say(as_json(listing.ports))
+            self.say(as_json(listing.ports, silences(listing.hosts, now)))
         elif options["csv"]:
             for line in lines(HARMLESS, listing.ports):
                 self.say(line)
@@ -111,7 +114,7 @@ class Command(Door):
         if options["csv"]:
             raise wrong("show tells of one port: --csv is for the list.")
         if options["json"]:
-            self.say(as_json(ports))
+            self.say(as_json(ports, silences(Host.objects.all(), now)))
         elif ports:
             screen = self.screen(options)
             self.say(screen.text(*sheet.told(ports, now, screen.width)))
@@ -145,5 +148,5 @@ def asked(words: list[str], options) -> Asked:
     )
 
 
-def as_json(ports: Sequence[PortRow]) -> str:
-    return json.dumps([port.as_json() for port in ports], indent=2) + "\n"
+def as_json(ports: Sequence[PortRow], silent: Mapping[str, datetime]) -> str:
+    return json.dumps([port.as_json(silent) for port in ports], indent=2) + "\n"
