@@ -41,15 +41,15 @@ def url(name: str, default: str = "") -> str:
     if not password:
         return value
     try:
-        place = urlsplit(value).netloc
+        parts = urlsplit(value)
+        user, _, host = parts.netloc.rpartition("@")
     except ValueError:
-        place = ""
-    user, _, host = place.rpartition("@")
+        host = ""
     if not host or ":" in user:
         raise ImproperlyConfigured(
             f"{name}_PASSWORD is for a {name} with a host, and without a password of its own."
         )
-    return value.replace(place, f"{user}:{quote(password, safe='')}@{host}", 1)
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
 def matching_url(name: str, default: str, pattern: str) -> str:
