@@ -16,6 +16,7 @@ from django.utils import timezone
 from rest_framework.throttling import BaseThrottle
 
 from portatlas import lockout
+from portatlas.cache import no_answer
 from portatlas.tokens.models import Token
 
 logger = logging.getLogger(__name__)
@@ -40,13 +41,6 @@ class Rate(NamedTuple):
         """
         limit, _slash, unit = text.partition("/")
         return cls(int(limit), SECONDS[unit])
-
-
-def no_answer() -> type[Exception]:
-    """Return what Redis raises when it is away. Asked for once something was raised: it is 6 MB."""
-    from redis.exceptions import RedisError  # noqa: PLC0415  # as the docstring says
-
-    return RedisError
 
 
 class Window:

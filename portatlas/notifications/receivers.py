@@ -4,7 +4,8 @@ import logging
 
 from django.core.cache import cache
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+
+from portatlas.cache import no_answer
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,6 @@ def _is_first() -> bool:
     """Whether no evaluation is asked for that is yet to come."""
     try:
         return cache.add(ASKED, 1, timeout=SOON)
-    except RedisError as exc:
+    except no_answer() as exc:
         logger.warning("What a sweep brought is told in the next minute: %s", exc)
         return False

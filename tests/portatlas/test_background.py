@@ -63,7 +63,7 @@ def loaded(code, folder):
 @pytest.mark.parametrize(
     ("code", "role", "needless"),
     [
-        (WEB, "portatlas.board", SELDOM | SWEEPS),
+        (WEB, "portatlas.board", SELDOM),
         (WORKER, "celery.worker", SELDOM | SWEEPS | PAGES),
         (BEAT, "django_celery_beat.schedulers", SELDOM | SWEEPS | PAGES | {"psutil"}),
     ],
