@@ -20,6 +20,7 @@ class StrictJSON(BaseParser):
     """
 
     media_type = "application/json"
+    reads_any_number = False  # even one that has more than 64 bits
 
     def parse(self, stream, media_type=None, parser_context=None):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -30,18 +31,22 @@ class StrictJSON(BaseParser):
             text = body.decode()
         except UnicodeDecodeError as exc:
             raise ParseError(f"The body is not UTF-8 from byte {exc.start} on.") from exc
-        return loads(text)
+        return loads(text, any_number=self.reads_any_number)
 
 
-def loads(text: str) -> Any:
-    """Return what a JSON text says. Raises ParseError, which says where it is wrong."""
+def loads(text: str, *, any_number: bool = False) -> Any:
+    """
+    Return what a JSON text says. Raises ParseError, which says where it is wrong.
+
+    With `any_number`, a whole number of more than 64 bits is read as a float.
+    """
     try:
         found = json.loads(
             text,
             object_pairs_hook=_object,
             parse_constant=_no_number,
             parse_float=_float,
-            parse_int=_int,
+            parse_int=_any_int if any_number else _int,
         )
     except json.JSONDecodeError as exc:
         where = f"line {exc.lineno}, column {exc.colno}"
@@ -81,6 +86,10 @@ def _int(digits: str) -> int:
     if len(digits) > 20:  # of a number of 64 bits, with its sign
         raise ParseError("A whole number has more than 64 bits.")
     return int(digits)
+
+
+def _any_int(digits: str) -> float:
+    return int(digits) if len(digits) <= 20 else _float(digits)
 
 
 def _measure(found: Any) -> None:
