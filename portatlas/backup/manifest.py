@@ -118,12 +118,10 @@ def read(data: bytes) -> Manifest:
             f"A newer Port Atlas made this backup: its format is {number}, and {FORMAT_VERSION} is "
             "the highest known here. Restore it with the version that made it."
         )
-    if values.get("database") not in KINDS:
-        raise _wrong("database")
     counts = _mapping(values, "counts")
     return Manifest(
         version=_text(values, "version", VERSION),
-        database=values["database"],
+        database=_text(values, "database", "|".join(KINDS)),
         server=_text(values, "server", NUMBERS),
         made_at=_time(values),
         host_id=_text(values, "host_id", HOST_ID),

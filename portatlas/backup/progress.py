@@ -1,6 +1,5 @@
 """How far it is, in a line of a terminal that is written again and again."""
 
-import sys
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -13,7 +12,7 @@ EVERY = 0.2  # seconds
 class Progress:
     """What is being done, and of how many bytes. Says nothing where no terminal is."""
 
-    def __init__(self, out: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic):
         self._out = out
         self._clock = clock
         self._is_shown = out.isatty()

@@ -25,6 +25,7 @@ from portatlas.backup.manifest import Manifest
 
 PAGES = 1024  # copied between two looks at how far it is
 PATIENCE = 5  # seconds for somebody who is just about to close it
+PRIMARY = 0xFF  # the bits of an error code that say what it is; the others say it more closely
 SIDE_FILES = ("-wal", "-shm", "-journal")  # what belongs to a database beside its file
 
 
@@ -85,16 +86,19 @@ class SQLite:
     def alone(self) -> Iterator[None]:
         """Hold it so that nobody else has it open. Raises BackupError, saying who has."""
         self._django.close()
-        with closing(_open(self.file, PATIENCE)) as self._lock:
+        with closing(_open(self.file, PATIENCE)) as lock:
             try:
                 # Both are for him alone who is the only one; the first takes away the log, too.
-                self._lock.execute("PRAGMA journal_mode = DELETE").fetchone()
-                self._lock.execute("BEGIN EXCLUSIVE")
+                lock.execute("PRAGMA journal_mode = DELETE").fetchone()
+                lock.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError as exc:
-                raise self._held(exc) from exc
+                if exc.sqlite_errorcode & PRIMARY != sqlite3.SQLITE_BUSY:
+                    raise _fault(exc, self.file) from exc
+                raise self._held() from exc
             except sqlite3.DatabaseError as exc:  # that it is damaged is why one restores
                 if self._holders():
-                    raise self._held(exc) from exc
+                    raise self._held() from exc
+            self._lock = lock
             yield
         self._lock = None
 
@@ -150,9 +154,8 @@ class SQLite:
             disk.rename(staged, self.file)
         return kept
 
-    def _held(self, exc: sqlite3.Error) -> BackupError:
-        holders = self._holders()
-        who = ", ".join(holders) or f"somebody ({exc})"
+    def _held(self) -> BackupError:
+        who = ", ".join(self._holders()) or "somebody whom only root can see"
         return BackupError(
             f"The database {self.file} is in use by {who}. Nothing has changed: "
             "stop up, or the web server, the workers and beat, and say it again."
@@ -188,9 +191,14 @@ def _faults(file: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        raise BackupError(
-            f"SQLite could not do it: {exc} ({file}). Look at the disk, and at who may read there."
-        ) from exc
+        raise _fault(exc, file) from exc
+
+
+def _fault(exc: sqlite3.Error, file: Path) -> BackupError:
+    return BackupError(
+        f"SQLite could not do it: {exc} ({file}). Nothing has changed: look at the disk, and at "
+        "who may read and write there."
+    )
 
 
 @contextmanager

@@ -75,4 +75,5 @@ def output_of(
             status = process.wait()
         if status:
             complaints.seek(0)
-            raise BackupError(safe(complaints.read(2000).strip(), 500) or f"it ended with {status}")
+            why = safe(complaints.read(2000).strip(), 500) or f"it ended with {status}"
+            raise BackupError(f"{Path(command[0]).name} failed: {why}. Nothing has changed.")

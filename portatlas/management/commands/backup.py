@@ -58,7 +58,7 @@ class Command(Door):
 @contextmanager
 def in_one_line() -> Iterator[Progress]:
     """Show how far it is, and end in one line and with an exit code if it can't be done."""
-    progress = Progress()
+    progress = Progress(sys.stderr)
     try:
         try:
             yield progress
