@@ -83,8 +83,7 @@ def _float(digits: str) -> float:
 
 
 def _int(digits: str) -> int:
-    if len(digits) > 20:  # of a number of 64 bits, with its sign
-        raise ParseError("A whole number has more than 64 bits.")
+    _float(digits)  # beyond that range readers differ, and long ones take long to be read
     return int(digits)
 
 
