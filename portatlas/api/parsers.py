@@ -20,7 +20,6 @@ class StrictJSON(BaseParser):
     """
 
     media_type = "application/json"
-    reads_any_number = False  # even one that has more than 64 bits
 
     def parse(self, stream, media_type=None, parser_context=None):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -31,22 +30,18 @@ class StrictJSON(BaseParser):
             text = body.decode()
         except UnicodeDecodeError as exc:
             raise ParseError(f"The body is not UTF-8 from byte {exc.start} on.") from exc
-        return loads(text, any_number=self.reads_any_number)
+        return loads(text)
 
 
-def loads(text: str, *, any_number: bool = False) -> Any:
-    """
-    Return what a JSON text says. Raises ParseError, which says where it is wrong.
-
-    With `any_number`, a whole number of more than 64 bits is read as a float.
-    """
+def loads(text: str) -> Any:
+    """Return what a JSON text says. Raises ParseError, which says where it is wrong."""
     try:
         found = json.loads(
             text,
             object_pairs_hook=_object,
             parse_constant=_no_number,
             parse_float=_float,
-            parse_int=_any_int if any_number else _int,
+            parse_int=_int,
         )
     except json.JSONDecodeError as exc:
         where = f"line {exc.lineno}, column {exc.colno}"
@@ -85,10 +80,6 @@ def _float(digits: str) -> float:
 def _int(digits: str) -> int:
     _float(digits)  # beyond that range readers differ, and long ones take long to be read
     return int(digits)
-
-
-def _any_int(digits: str) -> float:
-    return int(digits) if len(digits) <= 20 else _float(digits)
 
 
 def _measure(found: Any) -> None:

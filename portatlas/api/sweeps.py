@@ -32,13 +32,7 @@ NEW_HOSTS = Rate(1000, 3600)  # that one who is bound to none may make known
 
 
 class Compressed(StrictJSON):
-    """
-    Reads JSON that may be compressed. Raises WireError beyond the limits of a sweep.
-
-    A number that means nothing to us is left aside, as large as it may be.
-    """
-
-    reads_any_number = True
+    """Reads JSON that may be compressed. Raises WireError beyond the limits of a sweep."""
 
     def parse(self, stream, media_type=None, parser_context=None):
         body = stream.read(wire.MOST_BYTES + 1)
