@@ -12,6 +12,7 @@ urlpatterns = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.admin_view(front.index)),
+    path("", include("portatlas.fleet.urls")),  # some of it lies below the admin
     path("admin/", admin.site.urls),
     path("api/v1/", include("portatlas.api.urls")),
     path("", include("portatlas.discovery.urls")),
