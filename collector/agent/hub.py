@@ -94,6 +94,8 @@ class Hub:
         finally:
             timer.cancel()
             connection.close()
+        if connection.is_over:
+            raise socket.timeout
         if len(said) > LONGEST_ANSWER:
             raise HTTPException("its answer has no end")
         return response.status, response.headers, said

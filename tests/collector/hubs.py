@@ -63,6 +63,8 @@ class ScriptedHub:
         self.told: list[Told] = []
         self.script: list[Says] = []
         self.digests: set[str] = set()
+        self.lock = threading.Lock()  # while a test holds it, nobody gets an answer
+        self.waiting = False  # whether somebody has asked and got none yet
         self._news = threading.Condition()
         hub = self
 
@@ -71,6 +73,9 @@ class ScriptedHub:
                 data = self.rfile.read(int(self.headers["Content-Length"]))
                 is_gzip = self.headers["Content-Encoding"] == "gzip"
                 sweep = json.loads(gzip.decompress(data) if is_gzip else data)
+                hub.waiting = True
+                with hub.lock:
+                    hub.waiting = False
                 says = hub.hear(Told(sweep, self.headers, self.path, len(data)))
                 body = says.body if isinstance(says.body, bytes) else json.dumps(says.body).encode()
                 self.send_response(says.status)

@@ -1,0 +1,89 @@
+"""The agent as a service: its unit as systemd understands it, and what its privileges are for."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from collector.agent import archive, unit
+from tests.collector.agents import TOKEN
+from tests.tools import require
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / archive.NAME
+    path.write_bytes(archive.build())
+    return path
+
+
+@pytest.fixture
+def token(tmp_path):
+    path = tmp_path / "token"
+    path.touch(mode=0o600)
+    path.write_text(TOKEN)
+    return path
+
+
+def run(*command):
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # our own archive
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_unit_that_would_be_installed_is_shown(file, token):
+    code, out, errors = run(
+        sys.executable, file, "--install", "--print", "--hub", "https://atlas.example.org/50%",
+        "--token-file", token, "--host", "web-1", "--interval", "30", "--ca-file", token,
+    )  # fmt: skip
+
+    assert (code, errors) == (0, "")
+    assert (
+        f'ExecStart="{sys.executable}" "/usr/local/lib/portatlas-agent/portatlas-agent.pyz" '
+        '"--hub" "https://atlas.example.org/50%%" "--host" "web-1" "--interval" "30" '
+        '"--ca-file" "/etc/portatlas-agent/ca.pem"\n'
+    ) in out
+    assert "LoadCredential=token:/etc/portatlas-agent/token\n" in out
+    assert re.findall("(?m)^(?:Ambient|CapabilityB).*=(.*)$", out) == [unit.CAPABILITIES] * 2
+    assert TOKEN not in out
+
+
+def test_systemd_understands_every_line_of_it_and_finds_little_to_fear(tmp_path):
+    analyze = require("systemd-analyze")
+    service = tmp_path / "portatlas-agent.service"
+    service.write_text(unit.text([sys.executable, "--version"], "/etc/portatlas-agent/token"))
+
+    verified = run(analyze, "verify", "--man=no", service)
+    # Of a hundred; a service that says nothing of the kind has 96.
+    code, out, _ = run(analyze, "security", "--offline=yes", "--threshold=25", service)
+
+    assert verified == (0, "", "")
+    assert code == 0, out
+
+
+def test_its_two_privileges_are_enough_to_see_who_holds_a_port_of_root(file):
+    if os.geteuid():
+        pytest.skip("it takes root to be somebody else")
+    setpriv = require("setpriv")
+    privileges = "+sys_ptrace,+dac_read_search"
+    nobody = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
+    bounds = [
+        f"--{each}=-all,{privileges}" for each in ("inh-caps", "ambient-caps", "bounding-set")
+    ]
+    script = f"""
+import json, socket, subprocess
+with socket.create_server(("127.0.0.1", 0)) as server:
+    command = {[*nobody, *bounds, sys.executable, str(file), "--print"]!r}
+    said = json.loads(subprocess.check_output(command))
+    [found] = [e for e in said["listeners"] if e["port"] == server.getsockname()[1]]
+    print(found["owner_state"], found["user"], len(found["exe"]) > 0, len(found["pids"]))
+"""
+    assert run(sys.executable, "-c", script) == (0, "known root True 1\n", "")
+
+
+def test_what_is_missing_is_said(file):
+    code, out, errors = run(sys.executable, file, "--install", "--hub", "https://127.0.0.1")
+
+    assert (code, out) == (2, "")
+    assert "--install takes --hub URL and --token-file FILE" in errors
