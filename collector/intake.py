@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from collector import services, statements, timekeeping
 from collector.identity import SweepRefusedError, raise_if_other, refuse
 from collector.models import Host
+from collector.remembered import Memory
 from collector.services import Outcome
 from collector.sweep import Sweep
 from collector.wire import Message
 
+MEMORY = Memory()
 AHEAD = timedelta(minutes=5)  # by so much the clock of a host may be ahead of ours
 
 
@@ -40,10 +42,16 @@ def take(message: Message, *, at: datetime, alive_every: float) -> Outcome:
         refuse(sweep.host_id, at, reason)
         raise ClockAheadError(reason)
     if not message.digest:
-        confirmed = message.is_confirmed
         outcome = services.reconcile(
-            sweep, alive_every=alive_every, confirmed=confirmed, may_repeat=True, at=at
+            sweep,
+            alive_every=alive_every,
+            confirmed=message.is_confirmed,
+            before=MEMORY.of(sweep.host_id),
+            may_repeat=True,
+            at=at,
         )
+        if outcome.digest == sweep.digest:
+            MEMORY.keep(sweep)
     elif statements.extend(sweep, message.digest, alive_every):
         return Outcome(sweep, unchanged=True, digest=message.digest)
     else:

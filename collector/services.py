@@ -14,6 +14,7 @@ from collector.history import History
 from collector.identity import SweepRefusedError, raise_if_other, refuse
 from collector.look import Watch
 from collector.models import Host, HostEvent, PortEvent, PortRuntime
+from collector.remembered import Trace
 from collector.sweep import HOST_ID, Listener, Sweep, Verdict, changes
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class _Terms:
     """How a sweep is to be recorded."""
 
     alive_every: float
-    before: Sweep | None
+    before: Sweep | Trace | None
     few: int  # from so many ports on, half of them gone at once is doubted; 0: never
 
 
@@ -84,7 +85,7 @@ def reconcile(  # noqa: PLR0913  # as above: what callers know of how a look cam
     *,
     alive_every: float = 3600,
     confirmed: bool = False,
-    before: Sweep | None = None,
+    before: Sweep | Trace | None = None,
     may_repeat: bool = False,
     at: datetime | None = None,
 ) -> Outcome:
@@ -212,7 +213,7 @@ def _record(host: Host, sweep: Sweep, terms: _Terms, news: list[HostEvent]) -> O
 
 
 def _concerned(
-    host: Host, sweep: Sweep, known: Sweep | None
+    host: Host, sweep: Sweep, known: Sweep | Trace | None
 ) -> tuple[list[PortRuntime], Iterable[Listener], set[tuple[str, int]]]:
     """
     Return the rows and listeners to be compared, and the keys of all servers that were active.
@@ -220,7 +221,7 @@ def _concerned(
     When the look that is `known` is what is recorded, only what differs from it is concerned.
     """
     if known:
-        keys = changes(known, sweep)
+        keys = known.changes(sweep) if isinstance(known, Trace) else changes(known, sweep)
         if len(keys) <= FEW_CHANGES:
             return (
                 [row for row in statements.rows_on(host, keys) if row.key in keys],
