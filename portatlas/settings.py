@@ -111,7 +111,7 @@ CELERY_BROKER_URL = env.matching_url("PORTATLAS_BROKER_URL", "files://", r"files
 if CELERY_BROKER_URL == "files://":
     CELERY_BROKER_TRANSPORT_OPTIONS = {"folder": str(DATA_DIR / "queue")}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "portatlas.scheduler:SharedScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 60  # seconds until beat notices an edit, if no sweep wakes it
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_EXPIRES = None  # none are kept: no clean-up task in the schedule
