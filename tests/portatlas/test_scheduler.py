@@ -98,6 +98,7 @@ def test_a_task_that_never_ran_is_sent_once(task, beats, time_machine):
     assert [len(beat.sent) for beat in beats] == [1, 0]
 
 
+@pytest.mark.django_db(transaction=True)  # an error ends the transaction of a test
 def test_without_the_database_a_turn_waits_and_beat_goes_on(beats, time_machine, caplog):
     time_machine.move_to(NOON + TURN, tick=False)
     with connection.execute_wrapper(_away):
