@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 from collector.agent import credential, unit
 from collector.agent.hub import AddressError, Hub
 from collector.agent.voice import say
@@ -16,6 +18,7 @@ from collector.agent.voice import say
 ARCHIVE = Path("/usr/local/lib/portatlas-agent/portatlas-agent.pyz")
 FOLDER = Path("/etc/portatlas-agent")
 TOKEN, CA_FILE = FOLDER / "token", FOLDER / "ca.pem"
+HIDDEN = {Path("/home"), Path("/root"), Path("/run/user"), Path("/tmp")}  # noqa: S108  # by the unit
 UNIT = Path("/etc/systemd/system/portatlas-agent.service")
 
 
@@ -58,8 +61,9 @@ def _problem(archive: Path) -> str:
         return "systemd does not run here. --install --print shows what it would be told."
     if not archive.is_file() or archive.suffix != ".pyz":
         return "Only the archive can install itself: manage.py agent build makes it."
-    if Path(sys.executable).parts[1:2] in {("home",), ("root",)}:
-        return f"A service reads nobody's home: use another Python than {sys.executable}."
+    for path in (sys.executable, psutil.__file__):
+        if HIDDEN.intersection(Path(path).resolve().parents):
+            return f"The service could not read {path}: run this with the system's Python."
     return ""
 
 

@@ -50,8 +50,8 @@ class Agent:
         except StoppedError:
             pass
         self._outbox.keep()
-        waiting = len(self._outbox)
-        say("Stopped." + (f" {waiting} sweeps wait for the hub." if waiting else "") + self._loss())
+        kept = len(self._outbox)
+        say("Stopped." + (f" Kept for the hub: {kept}." if kept else "") + self._loss())
 
     def run_once(self) -> bool:
         """Look once and bring what there is to the hub. Return whether it took everything."""
@@ -122,7 +122,7 @@ class Agent:
         if self._outbox:
             return
         if self._voice.relief():
-            say(f"The hub takes sweeps again: {self._delivered} delivered." + self._loss())
+            say(f"The hub takes sweeps again. Delivered: {self._delivered}." + self._loss())
         self._delivered = 0
         if answer.is_suspect and self._may_repeat and not report.is_confirmed:
             self._may_repeat = False
@@ -146,4 +146,4 @@ class Agent:
     def _loss(self) -> str:
         """Say how many reports were dropped since this was last said."""
         lost, self._told = self._outbox.dropped - self._told, self._outbox.dropped
-        return f" {lost} dropped." if lost else ""
+        return f" Dropped: {lost}." if lost else ""

@@ -18,6 +18,7 @@ QUICK = (
     ["storm"],
     ["webhooks"],
     ["look"],
+    ["agent"],
     ["idle"],
     ["fuzz"],
 )

@@ -168,7 +168,7 @@ def test_a_sweep_that_the_hub_will_never_take_is_dropped(machine, hub):
         f"{AGENT} The hub has a newer look; an older one is dropped. It answers 409: Newer.",
         f"{REFUSES} It answers 400: taken_at: the clock",
         f"{REFUSES} It answers 413: Too large.",
-        f"{AGENT} The hub takes sweeps again: 1 delivered. 2 dropped.",
+        f"{AGENT} The hub takes sweeps again. Delivered: 1. Dropped: 2.",
     ]
 
 
@@ -181,7 +181,7 @@ def test_an_agent_that_is_not_let_in_says_so_once_and_keeps_what_it_sees(machine
 
     assert len(hub.told) == 1  # and not again for minutes
     assert said[1:-1] == [f"{AGENT} The hub lets nothing in. It answers 401: Not you. {KEPT}"]
-    assert "sweeps wait for the hub" in said[-1]
+    assert said[-1].startswith(f"{AGENT} Stopped. Kept for the hub: ")
     assert code == 0
 
 
@@ -216,7 +216,7 @@ def test_it_ends_when_asked_though_the_hub_keeps_it_waiting(machine, hub, number
         said, code = stopped(agent, number)
 
     assert code == 0
-    assert said[-1] == "portatlas-agent: Stopped. 1 sweeps wait for the hub."
+    assert said[-1] == f"{AGENT} Stopped. Kept for the hub: 1."
     assert [path.suffix for path in machine.kept()] == [".whole"]
 
 

@@ -4,12 +4,17 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
 
 from collector.agent import archive, unit
 from tests.collector.agents import TOKEN
-from tests.tools import require
+from tests.collector.hubs import certify
+from tests.tools import do_without, require
+
+PRINT_VERSION = "import sys; print('python%d.%d' % sys.version_info[:2])"
 
 
 @pytest.fixture
@@ -80,6 +85,54 @@ with socket.create_server(("127.0.0.1", 0)) as server:
     print(found["owner_state"], found["user"], len(found["exe"]) > 0, len(found["pids"]))
 """
     assert run(sys.executable, "-c", script) == (0, "known root True 1\n", "")
+
+
+# A machine with nothing of its own where the agent installs itself, and a systemd that writes down
+# what it is told.
+BARE = """
+set -e
+for folder in /etc /run /usr/local/lib /usr/local/bin; do mount -t tmpfs none $folder; done
+mkdir -p /etc/systemd/system /run/systemd/system /usr/local/lib/$2/dist-packages
+cp -r $3 /usr/local/lib/$2/dist-packages
+printf '#!/bin/sh\necho "$@" >>/run/told\n' >/usr/local/bin/systemctl
+chmod 755 /usr/local/bin/systemctl
+PATH=/usr/local/bin:$PATH /usr/bin/python3 $1 --install --hub https://127.0.0.1 --token-file $4 \
+  --ca-file $5
+cd /etc
+stat -c '%a %n' portatlas-agent/* systemd/system/* /usr/local/lib/portatlas-agent/*
+cat /run/told portatlas-agent/token
+cmp portatlas-agent/ca.pem $5
+cmp /usr/local/lib/portatlas-agent/portatlas-agent.pyz $1
+grep -c ExecStart systemd/system/portatlas-agent.service
+"""
+
+
+def test_it_installs_itself_and_starts(file, token, tmp_path):
+    certificate, _ = certify(tmp_path)
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    place = [require("unshare"), *user, "--mount"]
+    if not Path("/usr/bin/python3").exists():
+        do_without("python3")
+    if run(*place, "mount", "-t", "tmpfs", "none", "/etc")[0]:
+        pytest.skip("this machine lends us no such place")
+    _, version, _ = run("/usr/bin/python3", "-c", PRINT_VERSION)
+    values = [file, version.strip(), Path(psutil.__file__).parent, token, certificate]
+
+    code, out, errors = run(*place, "sh", "-c", BARE, "sh", *values)
+
+    assert code == 0, errors
+    assert errors.startswith("portatlas-agent: Installed and started: journalctl --unit ")
+    assert out.splitlines() == [
+        "644 portatlas-agent/ca.pem",
+        "600 portatlas-agent/token",
+        "644 systemd/system/portatlas-agent.service",
+        "644 /usr/local/lib/portatlas-agent/portatlas-agent.pyz",
+        "daemon-reload",
+        "enable portatlas-agent.service",
+        "restart portatlas-agent.service",
+        TOKEN,
+        "1",
+    ]
 
 
 def test_what_is_missing_is_said(file):
