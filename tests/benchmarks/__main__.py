@@ -14,6 +14,7 @@ QUICK = (
     ["parse"],
     ["record"],
     ["board"],
+    ["scale"],
     ["api"],
     ["storm"],
     ["webhooks"],
