@@ -1,5 +1,5 @@
 """
-All benchmarks, one after the other: about an hour and a quarter, most of it the two soaks.
+All benchmarks, one after the other: about an hour and a half, half of it the two soaks.
 
     python -m tests.benchmarks [--without-soak]
 

@@ -12,7 +12,8 @@ which nothing was drawn before.
 
 On SQLite first, then on PostgreSQL: where DATABASE_URL names one on this machine in databases of
 its own there, else on a server that is started for it. Each takes up to 4 GB, one after the other,
-and some minutes of writing. All is removed at the end. It ends with 1 when a ratio is beyond its limit.
+and some minutes of writing. All is removed at the end. It ends with 1 when a ratio is beyond its
+limit.
 """
 
 import argparse
