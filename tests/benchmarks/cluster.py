@@ -36,6 +36,7 @@ def cluster() -> Iterator[str]:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": folder,
             "fsync": "off",
+            "full_page_writes": "off",
             "autovacuum": "off",
         }
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
