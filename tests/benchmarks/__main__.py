@@ -23,7 +23,7 @@ QUICK = (
     ["idle"],
     ["fuzz"],
 )
-SOAKS = (["soak"], ["soak", "--kill"])
+SOAKS = (["chaos"], ["soak"], ["soak", "--kill"])
 
 
 def main() -> None:
