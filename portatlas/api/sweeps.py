@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.utils import timezone
 from rest_framework import exceptions
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,21 +15,16 @@ from rest_framework.views import APIView
 from collector import intake, wire
 from collector.fields import TooLargeError, WireError
 from collector.identity import SweepRefusedError, refuse
-from collector.models import Host
 from collector.services import Outcome
 from collector.signals import swept
-from portatlas.api import sweep_operations
+from portatlas.api import senders, sweep_operations
+from portatlas.api.authentication import Basic
 from portatlas.api.bodies import said
 from portatlas.api.parsers import StrictJSON
 from portatlas.api.problems import Problem
 from portatlas.api.rules import Rule
-from portatlas.api.throttling import ByCaller, Rate, Window
-from portatlas.tokens.models import Token
+from portatlas.tokens.authentication import Bearer
 from portatlas.tokens.scopes import Scope
-
-BRING = ("collector.add_host",)
-FLEET = 10  # times as often as others may ask who brings the sweeps of many hosts
-NEW_HOSTS = Rate(1000, 3600)  # that one who is bound to none may make known
 
 
 class Compressed(StrictJSON):
@@ -47,22 +43,6 @@ class Compressed(StrictJSON):
         return super().parse(io.BytesIO(body))
 
 
-class ByHost(ByCaller):
-    """
-    Counts by token, apart from what else it is used for.
-
-    A host sends four sweeps in a minute, and those that it kept while the hub was away. All hosts
-    behind one address have their own tokens; a token of many hosts is used more often.
-    """
-
-    def allow_request(self, request, view):
-        rate = Rate.of(settings.PORTATLAS_API_RATE)
-        if not bound_to(request):
-            rate = rate._replace(limit=rate.limit * FLEET)
-        self.window = Window("sweeps", sender(request), rate)
-        return self.window.count() <= rate.limit
-
-
 class SweepList(APIView):
     """
     One sweep of one host, whole or by its digest.
@@ -71,11 +51,14 @@ class SweepList(APIView):
     recorded or refused as one; nothing of another host is ever touched.
     """
 
-    writes = BRING
+    writes = [senders.BRING]
     writes_as = Scope.WRITE_SWEEPS
+    throttle_classes = [senders.ByHost]
     parser_classes = [Compressed]
-    throttle_classes = [ByHost]
     schema = sweep_operations.OfSweeps()
+
+    def get_authenticators(self):
+        return [Bearer(senders.opened), Basic(), SessionAuthentication()]
 
     @sweep_operations.bring
     def post(self, request: Request) -> Response:
@@ -83,7 +66,7 @@ class SweepList(APIView):
         try:
             message = wire.message(said(request))
         except WireError as exc:
-            refuse(bound_to(request), now, f"What its agent sent can't be taken. {exc}")
+            refuse(senders.bound_to(request), now, f"What its agent sent can't be taken. {exc}")
             raise_invalid(exc)
         raise_unless_may_bring(request, message)
         outcome = take(message, now)
@@ -92,28 +75,14 @@ class SweepList(APIView):
         return Response(told(outcome))
 
 
-def sender(request: Request) -> str:
-    """Return what a sender is counted by."""
-    if isinstance(request.auth, Token):
-        return f"token-{request.auth.pk}"
-    return f"user-{request.user.pk}"
-
-
-def bound_to(request: Request) -> str:
-    """Return the only host of which something may be brought, "" if there is no such limit."""
-    return request.auth.host_id if isinstance(request.auth, Token) else ""
-
-
 def raise_unless_may_bring(request: Request, message: wire.Message) -> None:
     """Raise for a host that is another's, and for too many that nobody has heard of before."""
-    host_id, only = message.sweep.host_id, bound_to(request)
+    host_id, only = message.sweep.host_id, senders.bound_to(request)
     if only:
         if not request.auth.may_bring(host_id):
             raise Problem("not-your-host", f"This token brings the sweeps of {only} alone.")
-    elif not message.digest and not Host.objects.filter(pk=host_id).exists():
-        window = Window("new-hosts", sender(request), NEW_HOSTS)
-        if window.count() > NEW_HOSTS.limit:
-            raise exceptions.Throttled(window.rest, "These are too many new hosts in one hour.")
+    elif not message.digest:
+        senders.raise_if_too_many_are_new(request, host_id)
 
 
 def take(message: wire.Message, now: datetime) -> Outcome:
