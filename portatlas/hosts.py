@@ -61,8 +61,8 @@ def problems(host: Host, now: datetime) -> Iterator[str]:
         yield f"{host.host_id}: {host.reason}"
     if is_overdue(host.last_look_at, host.sweep_interval, now):
         yield (
-            f"Nobody has looked at {host.host_id} for {span(now - host.last_look_at)}: "
-            "what it does now is unknown. Is the worker running?"
+            f"Nobody has looked at {host.host_id} for {span(now - host.last_look_at)}: what it "
+            "does now is unknown. Is its agent running, or the worker if it is this machine?"
         )
     if host.last_look_at > now:
         yield (

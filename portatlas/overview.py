@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Self
 
 from collector.models import Host
-from portatlas.silence import silences
+from portatlas.silence import silences, silent_since
 from portatlas.states import PortState
 from portatlas.tally import Tally
 from portatlas.words import Summary, clock
+
+NOTHING = Summary(listening=0, known=0, unknown=0, unhealthy=0, missing=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +35,30 @@ class Overview:
     def of(cls, hosts: Sequence[Host], ports: Tally, now: datetime) -> Self:
         """Sum up the ports of these hosts, and of no others."""
         silent = silences(hosts, now)
-        seen = ports.counts()
+        counts = ports.counts()
         lost: Counter[tuple[PortState, bool]] = Counter()
         for host_id in silent:
             lost += ports.counts_of(host_id)
         return cls(
-            seen=Summary.of(seen - lost),
+            seen=Summary.of(counts - lost if silent else counts),
             hosts=len(hosts),
             silent=len(silent),
             lost=Summary.of(lost).listening,
             since=min(silent.values(), default=None),
+            now=now,
+        )
+
+    @classmethod
+    def of_host(cls, host: Host, ports: Tally, now: datetime) -> Self:
+        """Sum up what of some ports is on one host."""
+        since = silent_since(host, now)
+        last = Summary.of(ports.counts_of(host.host_id))
+        return cls(
+            seen=NOTHING if since else last,
+            hosts=1,
+            silent=1 if since else 0,
+            lost=last.listening if since else 0,
+            since=since,
             now=now,
         )
 

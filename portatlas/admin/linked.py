@@ -5,9 +5,12 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from portatlas.models import KEY, Port
+from portatlas.silence import silent_since
+from portatlas.words import clock
 
 
 def in_place_of(model):
@@ -35,10 +38,19 @@ def port_address(port) -> str:
 
 
 def state_badge(port: Port):
-    """Say a state by mark, word and colour. The port has its `severity`."""
-    return format_html(
+    """
+    Say a state by mark, word and colour, and since when it is unknown while its host is silent.
+
+    The port has its `severity` and its host.
+    """
+    now = timezone.now()
+    badge = format_html(
         '<span class="state state--{}">{}</span>', port.state.value, port.state.label
     )
+    if since := silent_since(port.host, now):
+        unknown = '<span class="state state--unknown">Unknown</span> <small>since {}, was</small>'
+        return format_html(f"{unknown} {{}}", clock(since, now), badge)
+    return badge
 
 
 def note_link(port: Port):

@@ -44,8 +44,10 @@ class NoteChangeList(FacetedChangeList):
         super().get_results(request)
         self.result_list = list(self.result_list)
         keys = [note.key for note in self.result_list if not note.speaks_for_every_host]
-        ports = Port.objects.with_state(timezone.now()).filter(
-            host_id__in={key[0] for key in keys}, port__in={key[2] for key in keys}
+        ports = (
+            Port.objects.with_state(timezone.now())
+            .select_related("host")
+            .filter(host_id__in={key[0] for key in keys}, port__in={key[2] for key in keys})
         )
         found = {(port.host_id, *port.key): port for port in ports}
         for note in self.result_list:
@@ -65,7 +67,7 @@ class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
         "words",
         "review",
         "changed",
-        "updated_by",
+        "changed_by",
     )
     list_display_links = ("number", "called")
     list_filter = (
@@ -137,7 +139,7 @@ class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
     def words(self, note):
         return ", ".join(note.tags)
 
-    @admin.display(description="review by", ordering="review_by")
+    @admin.display(description="review by", ordering=SaidFirst(F("review_by")))
     def review(self, note):
         if note.is_stale(timezone.now().date()):
             return format_html('<span class="overdue">{} overdue</span>', note.review_by)
@@ -146,3 +148,7 @@ class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
     @admin.display(description="changed (UTC)", ordering="updated_at")
     def changed(self, note):
         return linked.moment(note.updated_at)
+
+    @admin.display(description="updated by", ordering=said("updated_by__username"))
+    def changed_by(self, note):
+        return note.updated_by

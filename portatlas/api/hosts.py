@@ -68,7 +68,8 @@ class HostViewSet(Asked, Conditional, viewsets.GenericViewSet):
     serializer_class = HostSerializer
     filterset_class = HostFilter
     filter_backends = [Filters, InOrder]
-    ordering_fields = ["host_id", "last_look_at", "last_sweep_at"]
+    ordering_columns = {"last_sweep_at": "last_sweep_at"}
+    ordering_fields = ["host_id", "last_look_at", *ordering_columns]
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -100,5 +101,5 @@ def told(host: Host, counted: Tally, now) -> dict:
         **{name: iso(getattr(host, name)) for name in TIMES},
         "silent_since": iso(silent_since(host, now)),
         "problems": list(hosts.problems(host, now)),
-        **counts(counted, Overview.of([host], counted, now)),
+        **counts(counted, Overview.of_host(host, counted, now)),
     }

@@ -112,7 +112,7 @@ def _of_host(host: Host, counted: Tally, now: datetime) -> dict:
         "last_look_at": iso(host.last_look_at),
         "silent_since": iso(silent_since(host, now)),
         "problems": list(hosts.problems(host, now)),
-        **counts(counted, Overview.of([host], counted, now)),
+        **counts(counted, Overview.of_host(host, counted, now)),
     }
 
 

@@ -52,7 +52,7 @@ def host_chips(
     """Return the hosts that need a look most, up to twelve; none where there is but one."""
     if len(hosts) < 2:
         return []
-    summaries = {host: Overview.of([host], everything.of_host(host.host_id), now) for host in hosts}
+    summaries = {host: Overview.of_host(host, everything, now) for host in hosts}
 
     def place(host: Host) -> tuple:
         return host.host_id != selection.host, *summaries[host].urgency, host.host_id

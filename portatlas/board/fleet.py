@@ -56,7 +56,7 @@ def fleet(now: datetime, named: str = "") -> list[FleetHost]:
     hosts = all_hosts()
     counted = tally(now, hosts)
     found = [
-        FleetHost.of(host, Overview.of([host], counted.of_host(host.host_id), now), now)
+        FleetHost.of(host, Overview.of_host(host, counted, now), now)
         for host in hosts
         if named.casefold() in host.host_id.casefold()
     ]

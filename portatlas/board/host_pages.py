@@ -67,7 +67,7 @@ def host(request: HttpRequest, host_id: str) -> HttpResponse:
             "view": HostView.of(
                 found, now, [each for each in events if now - NEWS <= each.timestamp <= now]
             ),
-            "summary": Overview.of([found], counted, now),
+            "summary": Overview.of_host(found, counted, now),
             "events": events,
             "watch": watched,
             "bar": Bar.of(watched, now),

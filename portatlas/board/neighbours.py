@@ -9,6 +9,7 @@ from django.urls import reverse
 from notes.models import EVERY_HOST
 from portatlas.board import owners
 from portatlas.models import KEY, Port, Standing
+from portatlas.silence import silent_since
 
 MOST = 20  # of a kind
 PIDS = 200  # processes of a port that are looked for elsewhere
@@ -58,7 +59,7 @@ def related(port: Port, now: datetime) -> Related:
         return Related([], is_cut=False)
     found = Port.objects.for_board(now).filter(alike, host_id=port.host_id).exclude(pk=port.pk)
     rows = list(found[: MOST + 1])
-    neighbours = [_neighbour(each, bond=_bond(port, each)) for each in rows[:MOST]]
+    neighbours = [_neighbour(each, now, bond=_bond(port, each)) for each in rows[:MOST]]
     return Related(neighbours, is_cut=len(rows) > MOST)
 
 
@@ -75,7 +76,7 @@ def numbered(key: tuple[str, str, int], now: datetime) -> Numbered:
         .exclude(own)
         .order_by(Case(When(host_id=host_id, then=0), default=1), "severity", *KEY)
     )
-    ports = [_neighbour(port, with_host=host_id) for port in found[:MOST]]
+    ports = [_neighbour(port, now, with_host=host_id) for port in found[:MOST]]
     return Numbered(ports, counts["others"], counts["hosts"])
 
 
@@ -89,15 +90,15 @@ def _bond(port: Port, other: Port) -> str:
     )
 
 
-def _neighbour(port: Port, *, bond: str = "", with_host: str = "") -> Neighbour:
+def _neighbour(port: Port, now: datetime, *, bond: str = "", with_host: str = "") -> Neighbour:
     name = f"{port.port}/{port.protocol}"
     if with_host and (port.host_id != with_host or with_host == EVERY_HOST):
         name += f" on {port.host_id}"
+    state = port.state.value, port.state.label
     return Neighbour(
         reverse("port", args=[port.host_id, port.protocol, port.port]),
         name,
         owners.title(port),
-        port.state.value,
-        port.state.label,
+        *(("unknown", "Unknown") if silent_since(port.host, now) else state),
         bond,
     )

@@ -43,6 +43,7 @@ PAGES = [
     OurPage("port", "/ports/atlas/tcp/443/", Fleet.storied_port),
     OurPage("port without a note", "/ports/atlas/tcp/22/", Fleet.one_port),
     OurPage("port of hostile names", "/ports/atlas/tcp/2001/", Fleet.thirty_ports),
+    OurPage("port of a silent host", "/ports/silent/tcp/22/", Fleet.three_hosts),
     OurPage("port never seen", "/ports/atlas/tcp/9000/", Fleet.thirty_ports),
     OurPage("port of every host", "/ports/*/tcp/22/", Fleet.note_for_every_host),
     OurPage("note", "/ports/atlas/tcp/443/note/", Fleet.storied_port),

@@ -243,7 +243,7 @@ def test_the_links_of_a_host_lead_somewhere(admin_client, open_port):
     text = admin_client.get("/hosts/web-1.example.org:a_b/").text
     links = {html.unescape(each) for each in re.findall(r'<a class="chip"\s+href="([^"]+)"', text)}
 
-    assert len(links) == 5
+    assert len(links) == 6
     assert {admin_client.get(each).status_code for each in links} == {200}
 
 

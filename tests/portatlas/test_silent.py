@@ -153,6 +153,20 @@ def test_the_page_of_a_port_says_it(admin_client, fleet):
     assert "Now unknown since 12:03 UTC" in text
 
 
+def test_the_neighbours_of_a_port_say_it(admin_client, fleet):
+    text = words(admin_client.get("/ports/alpha/tcp/22/"))
+
+    assert "22/tcp on beta Reason 22 Unknown" in text
+    assert "22/tcp on gamma Reason 22 Healthy" in text
+
+
+@pytest.mark.parametrize("address", ["/admin/portatlas/port/?q=22", "/admin/notes/portnote/"])
+def test_the_lists_of_the_admin_say_it(address, admin_client, fleet):
+    text = words(admin_client.get(address))
+
+    assert text.count("Unknown since 12:03 UTC, was Healthy") == 1
+
+
 def test_the_page_of_a_host_and_the_list_say_it(admin_client, fleet):
     one, listed = words(admin_client.get("/hosts/beta/")), words(admin_client.get("/hosts/"))
 
