@@ -67,7 +67,7 @@ class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
         "words",
         "review",
         "changed",
-        "changed_by",
+        "updated_by",
     )
     list_display_links = ("number", "called")
     list_filter = (
@@ -139,7 +139,7 @@ class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
     def words(self, note):
         return ", ".join(note.tags)
 
-    @admin.display(description="review by", ordering=SaidFirst(F("review_by")))
+    @admin.display(description="review by", ordering="review_by")
     def review(self, note):
         if note.is_stale(timezone.now().date()):
             return format_html('<span class="overdue">{} overdue</span>', note.review_by)
@@ -148,7 +148,3 @@ class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
     @admin.display(description="changed (UTC)", ordering="updated_at")
     def changed(self, note):
         return linked.moment(note.updated_at)
-
-    @admin.display(description="updated by", ordering=said("updated_by__username"))
-    def changed_by(self, note):
-        return note.updated_by
