@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 OPTIONS = ["--no-dev", "--extra", "notify", "--extra", "postgres", "--no-build"]
 
 uv = runpy.run_path(str(CHECKOUT / "portatlas" / "_uv.py"))
-with tempfile.TemporaryDirectory() as folder:
+with tempfile.TemporaryDirectory(dir=CHECKOUT) as folder:
     shop = Path(folder)
     with (shop / "lock").open("w") as lock:
         workshop = uv["Workshop"](shop, lock.fileno(), print)
