@@ -51,6 +51,8 @@ class Host(models.Model):
     sweeps = models.PositiveIntegerField(default=0, help_text="Believed sweeps since then.")
     refused_at = models.DateTimeField(null=True, blank=True)
     refused_reason = models.TextField(blank=True)
+    # The one thing here that people say. See collector/retirement.py.
+    retired_at = models.DateTimeField(null=True, blank=True, help_text="Until it is seen again.")
 
     class Meta:
         ordering = ["host_id"]

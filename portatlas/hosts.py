@@ -9,6 +9,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Count, Subquery
 
 from collector.models import Host, HostEvent
+from collector.retirement import is_retired
 from collector.sweep import Verdict
 from portatlas.models import BOOT, Port
 from portatlas.silence import is_overdue
@@ -18,7 +19,7 @@ from portatlas.words import ago, span
 OF_HOST = (
     *("host_id", "digest", "verdict", "reason", "owners_reason", "unsettled", "booted_at"),
     *("sweep_interval", "last_look_at", "last_sweep_at", "watched_since", "watched_until"),
-    *("refused_at", "refused_reason"),
+    *("refused_at", "refused_reason", "retired_at"),
 )
 MOVING = ("last_look_at", "last_sweep_at", "watched_until")
 COLUMNS = [field.attname for field in Host._meta.concrete_fields if field.name in OF_HOST]
@@ -47,7 +48,9 @@ class HostView:
 
 
 def problems(host: Host, now: datetime) -> Iterator[str]:
-    """Yield what is wrong with how a host is seen, each as a sentence."""
+    """Yield what is wrong with how a host is seen, each as a sentence; nothing of one retired."""
+    if is_retired(host):
+        return
     if host.verdict in {Verdict.FAILED, Verdict.SUSPECT}:
         shown = (
             f"What is shown is of {host.last_sweep_at:%F %T} UTC."

@@ -9,6 +9,7 @@ moved from the kind of their rank to the kind that they are.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -56,6 +57,15 @@ class Tally:
         """Return what of it is of one host."""
         kinds, clients = self.by_host.get(host_id, {}), self.clients_by_host.get(host_id, 0)
         return type(self)({host_id: kinds}, {host_id: clients})
+
+    def without(self, hosts: AbstractSet[str]) -> Self:
+        """Return what of it is of other hosts."""
+        if not hosts:
+            return self
+        return type(self)(
+            {host: kinds for host, kinds in self.by_host.items() if host not in hosts},
+            {host: n for host, n in self.clients_by_host.items() if host not in hosts},
+        )
 
     def counts_of(self, host_id: str) -> Counter[tuple[PortState, bool]]:
         """Count the ports of one host as counts() does."""

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from collector.models import Host
+from collector.retirement import present
 from portatlas.models import MAY_WRITE, SEE_PORTS, SavedView
 from portatlas.overview import Overview
 from portatlas.tally import tally
@@ -14,9 +15,10 @@ def index(request: HttpRequest) -> HttpResponse:
     """Show Django's own index below the sentence, to whom may see ports."""
     extra = {}
     if request.user.has_perms(SEE_PORTS):
-        hosts = list(Host.objects.all())
-        now = timezone.now()
-        summary = Overview.of(hosts, tally(now, hosts), now)
+        every, now = list(Host.objects.all()), timezone.now()
+        hosts = present(every)
+        retired = {host.host_id for host in every} - {host.host_id for host in hosts}
+        summary = Overview.of(hosts, tally(now, every).without(retired), now)
         extra = {
             "summary": summary,
             "hosts": hosts,

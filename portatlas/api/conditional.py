@@ -20,7 +20,15 @@ from notes.models import PortNote
 from portatlas.silence import is_overdue
 
 # What each look leaves behind on its host, and what is refused; as text, for nobody counts with it.
-LOOKS = ("last_look_at", "last_sweep_at", "uptime", "digest", "unsettled", "refused_at")
+LOOKS = (
+    "last_look_at",
+    "last_sweep_at",
+    "uptime",
+    "digest",
+    "unsettled",
+    "refused_at",
+    "retired_at",
+)
 _HOSTS = (
     "SELECT host_id, sweep_interval, CAST(COALESCE(watched_until, last_look_at) AS text), "  # noqa: S608  # names of our own
     f"{', '.join(f'CAST({name} AS text)' for name in LOOKS)} "

@@ -25,7 +25,7 @@ TOLD = (
 )
 TIMES = (
     *("booted_at", "last_look_at", "last_sweep_at", "watched_since", "watched_until"),
-    "refused_at",
+    *("refused_at", "retired_at"),
 )
 
 
@@ -49,6 +49,7 @@ class HostSerializer(CountsSerializer, serializers.ModelSerializer):
 
     `watched_since` is when the stretch of coverage began that is still open. `silent_since` is
     when it was seen last, if three looks are missing by now: what its ports do is unknown.
+    `retired_at` is when somebody said that it is not expected back; that ends with its next look.
     `problems` say in sentences what is wrong with how it is seen.
     """
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from collector.models import Host
+from collector.retirement import present
 from portatlas import hosts
 from portatlas.api.asking import Asked
 from portatlas.api.at import AT, asked_at
@@ -66,6 +67,8 @@ class SummarySerializer(CountsSerializer):
     """
     What there is on all hosts together, the sentence that says it, and the same of each host.
 
+    Hosts that are retired are left out, but for a time with `at`.
+
     Asked about a time with `at`, it tells how many ports were up, down and nobody knows, and how
     those of which that is known stood then. If too much happened since, only the former.
     """
@@ -94,8 +97,10 @@ class SummaryView(Asked, Conditional, APIView):
 
 
 def _now(now: datetime) -> dict:
-    found = hosts.hosts_of(hosts.rows())
-    counted = tally(now, found)
+    every = hosts.hosts_of(hosts.rows())
+    found = present(every)
+    retired = {host.host_id for host in every} - {host.host_id for host in found}
+    counted = tally(now, every).without(retired)
     overview = Overview.of(found, counted, now)
     return {
         "at": None,

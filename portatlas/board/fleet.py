@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Self
 
 from collector.models import Host
+from collector.retirement import is_retired
 from portatlas.hosts import HostView, all_hosts
 from portatlas.overview import Overview
 from portatlas.tally import tally
@@ -19,6 +20,7 @@ class FleetHost:
     verdict: str
     looked_at: datetime
     is_troubled: bool
+    is_retired: bool
 
     @classmethod
     def of(cls, host: Host, summary: Overview, now: datetime) -> Self:
@@ -32,11 +34,14 @@ class FleetHost:
             verdict=host.get_verdict_display(),
             looked_at=host.last_look_at,
             is_troubled=bool(urgent or summary.seen.unhealthy or summary.seen.missing),
+            is_retired=is_retired(host),
         )
 
     @property
     def mood(self) -> tuple[str, str]:
         """The word of the host and the state whose look it borrows."""
+        if self.is_retired:
+            return "Retired", "gone"
         if self.summary.silent:
             return "Silent", "unknown"
         if self.is_troubled:
@@ -47,8 +52,8 @@ class FleetHost:
 
     @property
     def place(self) -> tuple:
-        """Where it stands in the list: trouble, then what nobody has explained, then its name."""
-        return not self.is_troubled, -self.summary.seen.unknown, self.view.host_id
+        """Where it stands in the list: trouble, what nobody has explained, its name; then retired."""
+        return self.is_retired, not self.is_troubled, -self.summary.seen.unknown, self.view.host_id
 
 
 def fleet(now: datetime, named: str = "") -> list[FleetHost]:
@@ -64,5 +69,5 @@ def fleet(now: datetime, named: str = "") -> list[FleetHost]:
 
 
 def total(found: list[FleetHost], now: datetime) -> Overview:
-    """Sum up what listens on some hosts."""
-    return Overview.total((each.summary for each in found), now)
+    """Sum up what listens on some hosts, but for those that are retired."""
+    return Overview.total((each.summary for each in found if not each.is_retired), now)

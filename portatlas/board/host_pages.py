@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from collector.models import Host
+from collector.retirement import is_retired
 from portatlas.board import sight
 from portatlas.board.fleet import fleet, total
 from portatlas.board.selection import link
@@ -68,6 +69,7 @@ def host(request: HttpRequest, host_id: str) -> HttpResponse:
                 found, now, [each for each in events if now - NEWS <= each.timestamp <= now]
             ),
             "summary": Overview.of_host(found, counted, now),
+            "retired": ago(found.retired_at, now) if is_retired(found) else "",
             "events": events,
             "watch": watched,
             "bar": Bar.of(watched, now),

@@ -12,6 +12,7 @@ from django.views.decorators.http import condition
 from django.views.decorators.vary import vary_on_headers
 
 from collector.models import Host
+from collector.retirement import is_retired
 from portatlas import moves
 from portatlas.board import revision
 from portatlas.board.browser import browser_of
@@ -43,19 +44,22 @@ def board(request: HttpRequest) -> HttpResponse:
     """Show every port as a card, the most urgent first. All of the filter is in the address."""
     now = timezone.now()
     selection = Selection.of(request.GET)
-    hosts = hosts_of(request.hosts)
+    every = hosts_of(request.hosts)
+    hosts = [host for host in every if host.host_id == selection.host or not is_retired(host)]
+    retired = {host.host_id for host in every} - {host.host_id for host in hosts}
     if selection.host and selection.host not in {host.host_id for host in hosts}:
         raise Http404("No host of this name was ever seen.")
     shown = [host for host in hosts if selection.host in {"", host.host_id}]
     views = host_views(shown, now)
 
     with_clients = bool(selection.clients)
-    everything = tally(now, hosts, with_clients=with_clients)
+    everything = tally(now, every, with_clients=with_clients).without(retired)
     visible = everything.of_host(selection.host) if selection.host else everything
-    ports = selection.narrow(Port.objects.all(), now.date())
+    ports = Port.objects.exclude(host__in=retired) if retired else Port.objects.all()
+    ports = selection.narrow(ports, now.date())
     found = visible
     if selection.is_narrowed:
-        found = tally(now, hosts, ports, with_clients=with_clients)
+        found = tally(now, every, ports, with_clients=with_clients)
     chosen = found.in_state(selection.state) if selection.state else found
     if selection.state:
         ports = ports.with_state(now).in_state(selection.state)

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from collector.models import Host
+from collector.retirement import present
 from collector.text import safe
 from portatlas.api.asking import TEXT, Asked
 from portatlas.overview import Overview
@@ -66,8 +67,10 @@ class Flat(Asked, APIView):
     )
     def get(self, request: Request) -> Response:
         now = timezone.now()
-        hosts = list(Host.objects.all())
-        ports = tally(now, hosts)
+        every = list(Host.objects.all())
+        hosts = present(every)
+        retired = {host.host_id for host in every} - {host.host_id for host in hosts}
+        ports = tally(now, every).without(retired)
         if name := request.query_params.get("host", ""):
             hosts = [host for host in hosts if host.host_id == name]
             if not hosts:

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from collector import handover
+from collector import handover, retirement
 from collector.models import Host
 from portatlas.tokens import services
 from portatlas.tokens.models import Token, TokenQuerySet
@@ -35,8 +35,7 @@ def enrol(user, host_id: str, *, at: datetime, is_other_machine: bool = False) -
     ValidationError, by field; nothing is written then.
     """
     with transaction.atomic():
-        for token in tokens_of(host_id).filter(revoked_at=None):
-            services.revoke(token, at=at)
+        _revoke_all(host_id, at)
         token, token.secret = services.make(
             user,
             name=name(host_id),
@@ -47,6 +46,18 @@ def enrol(user, host_id: str, *, at: datetime, is_other_machine: bool = False) -
         if is_other_machine:
             handover.hand_over(host_id)
     return token
+
+
+@transaction.atomic
+def retire(host: Host, *, at: datetime) -> None:
+    """Revoke the tokens of a host, and note that nobody expects to hear of it again."""
+    _revoke_all(host.host_id, at)
+    retirement.retire(host, at=at)
+
+
+def _revoke_all(host_id: str, at: datetime) -> None:
+    for token in tokens_of(host_id).filter(revoked_at=None):
+        services.revoke(token, at=at)
 
 
 def name(host_id: str) -> str:

@@ -3,16 +3,18 @@
 import logging
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from collector.models import Host
+from collector.retirement import is_retired
+from portatlas.fleet import enrolment
 from portatlas.fleet.command import caution, command
 from portatlas.fleet.enrolment import MAY_ENROL, enrol, live_token, tokens_of
 from portatlas.fleet.forms import AgainForm, HostForm
@@ -61,11 +63,27 @@ def agent(request: HttpRequest, host_id: str) -> HttpResponse:
         "title": f"The agent of {host_id}",
         "host_id": host_id,
         "host": host,
+        "is_retired": host is not None and is_retired(host),
         "is_local": host_id == settings.PORTATLAS_HOST_ID,
         "tokens": [(token, token.state(now).label) for token in tokens],
         "sighting": Sighting.of(host, live[0] if live else None, now),
     }
     return _page(request, "agent", context)
+
+
+@may_enrol
+def retire(request: HttpRequest, host_id: str) -> HttpResponse:
+    """Ask, and let nobody wait for a host any more when the answer is yes."""
+    host = Host.objects.filter(pk=host_id).first()
+    if host is None or host_id == settings.PORTATLAS_HOST_ID:
+        raise Http404("Only a host that was seen by its agent is retired.")
+    if request.method != "POST":
+        title = f"Retire {host_id}?"
+        return _page(request, "retire", {"title": title, "host_id": host_id})
+    enrolment.retire(host, at=timezone.now())
+    logger.info("Host %s retired by %s.", host_id, request.user)
+    messages.success(request, f"{host_id} is retired.")
+    return redirect("enrol-agent", host_id)
 
 
 @may_enrol

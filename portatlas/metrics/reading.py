@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.models import Count, Manager
 
 from collector.models import Host
+from collector.retirement import present
 from notes.models import PortNote
 from portatlas.celery import app
 from portatlas.metrics import queues
@@ -24,7 +25,7 @@ SIZES = {
 class Reading:
     """The atlas in numbers, as it was at the time of a scrape."""
 
-    hosts: list[Host]
+    hosts: list[Host]  # those that are not retired
     silent: dict[str, datetime]  # since when, by host
     ports: Tally
     notes: dict[str, int]  # by risk
@@ -35,11 +36,12 @@ class Reading:
 
 def read(at: datetime) -> Reading:
     """Read it in seven statements."""
-    hosts = list(Host.objects.all())
+    every = list(Host.objects.all())
+    hosts = present(every)
     return Reading(
         hosts=hosts,
         silent=silences(hosts, at),
-        ports=tally(at, hosts),
+        ports=tally(at, every),
         notes=_counted(PortNote.objects, "risk_level", PortNote.RiskLevel.values),
         deliveries=_counted(Delivery.objects, "status", Delivery.Status.values),
         database_size=_database_size(),

@@ -8,6 +8,7 @@ from typing import Self
 from django.db.models import F
 
 from collector.models import Host
+from collector.retirement import is_retired
 from portatlas.board.selection import Selection
 from portatlas.hosts import HostView, all_hosts, host_views
 from portatlas.models import Port
@@ -67,14 +68,17 @@ class Listing:
         """
         chosen = asked.selection
         every = all_hosts()
-        hosts = [host for host in every if chosen.host in {"", host.host_id}]
+        retired = {host.host_id for host in every if is_retired(host)} - {chosen.host}
+        here = [host for host in every if host.host_id not in retired]
+        hosts = [host for host in here if chosen.host in {"", host.host_id}]
         if chosen.host and not hosts:
-            known = ", ".join(host.host_id for host in every[:MOST_TROUBLE]) or "none yet"
+            known = ", ".join(host.host_id for host in here[:MOST_TROUBLE]) or "none yet"
             raise LookupError(f"No host {chosen.host[:64]!a} was ever seen. Known: {known}.")
         with_clients = bool(chosen.clients)
-        everything = tally(now, every, with_clients=with_clients)
+        everything = tally(now, every, with_clients=with_clients).without(retired)
         visible = everything.of_host(chosen.host) if chosen.host else everything
-        ports = chosen.narrow(Port.objects.all(), now.date())
+        ports = Port.objects.exclude(host__in=retired) if retired else Port.objects.all()
+        ports = chosen.narrow(ports, now.date())
         found = visible
         if chosen.is_narrowed:
             found = tally(now, every, ports, with_clients=with_clients)
