@@ -52,7 +52,7 @@ class FleetHost:
 
     @property
     def place(self) -> tuple:
-        """Where it stands in the list: trouble, what nobody has explained, its name; then retired."""
+        """Its place in the list: trouble, what nobody has explained, its name; retired last."""
         return self.is_retired, not self.is_troubled, -self.summary.seen.unknown, self.view.host_id
 
 
