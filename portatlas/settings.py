@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     "portatlas.api.refusals.RefusalsMiddleware",
+    "portatlas.nul.NulMiddleware",
 ]
 
 ROOT_URLCONF = "portatlas.urls"

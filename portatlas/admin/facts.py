@@ -29,7 +29,7 @@ class HostAdmin(plain.HostAdmin):
         "refused_reason",
         "looked",
         "owners_seen",
-        "ports",
+        "what_listens",
     )
 
     @admin.display(description="last look (UTC)", ordering="last_look_at")
@@ -37,7 +37,7 @@ class HostAdmin(plain.HostAdmin):
         return moment(host.last_look_at)
 
     @admin.display(description="what listens")
-    def ports(self, host):
+    def what_listens(self, host):
         address = reverse("admin:portatlas_port_changelist", query={"host": host.pk})
         return format_html('<a href="{}">Ports</a>', address)
 
@@ -68,6 +68,7 @@ class HostAdmin(plain.HostAdmin):
 @in_place_of(PortEvent)
 class PortEventAdmin(plain.PortEventAdmin):
     list_display = ("when", "of_port", "event_type", "what_changed", "pid", "cause")
+    sortable_by = ("when", "of_port", "event_type", "cause")
 
     @admin.display(description="when (UTC)", ordering="timestamp")
     def when(self, event):

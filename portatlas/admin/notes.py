@@ -3,7 +3,7 @@
 import json
 
 from django.contrib import admin
-from django.db.models import TextField
+from django.db.models import F, TextField
 from django.db.models.functions import Cast
 from django.urls import NoReverseMatch, path
 from django.utils import timezone
@@ -17,7 +17,7 @@ from portatlas.admin.columns import OF_NOTES
 from portatlas.admin.csv_export import Exported
 from portatlas.admin.exchange import Exchanged
 from portatlas.admin.facets import FacetedChangeList, FacetFilter
-from portatlas.admin.sorting import said, urgency
+from portatlas.admin.sorting import SaidFirst, said, urgency
 from portatlas.models import SEE_PORTS, Port
 from portatlas.querysets import has_tag
 
@@ -67,7 +67,7 @@ class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
         "words",
         "review",
         "changed",
-        "updated_by",
+        "changed_by",
     )
     list_display_links = ("number", "called")
     list_filter = (
@@ -139,7 +139,7 @@ class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
     def words(self, note):
         return ", ".join(note.tags)
 
-    @admin.display(description="review by", ordering="review_by")
+    @admin.display(description="review by", ordering=SaidFirst(F("review_by")))
     def review(self, note):
         if note.is_stale(timezone.now().date()):
             return format_html('<span class="overdue">{} overdue</span>', note.review_by)
@@ -148,3 +148,7 @@ class PortNoteAdmin(bulk.BulkActions, Exchanged, Exported, Plain):
     @admin.display(description="changed (UTC)", ordering="updated_at")
     def changed(self, note):
         return linked.moment(note.updated_at)
+
+    @admin.display(description="updated by", ordering=said("updated_by__username"))
+    def changed_by(self, note):
+        return note.updated_by

@@ -19,6 +19,7 @@ ONE_FIELD = {
 
 @in_place_of(PeriodicTask)
 class PeriodicTaskAdmin(plain.PeriodicTaskAdmin):
+    sortable_by = ("name", "enabled", "one_off")  # the others may be empty
     formfield_overrides = ONE_FIELD
 
 

@@ -92,7 +92,8 @@ class NoteList(NoteDoor, generics.ListAPIView):
     parameters = ("limit", "offset", "ordering", "search")
     filterset_class = NoteFilter
     filter_backends = [PortSearch, Filters, InOrder]
-    ordering_fields = [*KEY, "title", "owner", "review_by", "updated_at"]
+    ordering_columns = {"review_by": "review_by"}
+    ordering_fields = [*KEY, "title", "owner", *ordering_columns, "updated_at"]
 
     @property
     def action(self) -> str:

@@ -5,6 +5,7 @@ import logging
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -31,7 +32,8 @@ class StateFilter(admin.SimpleListFilter):
         return TokenState.choices
 
     def queryset(self, request, queryset):
-        return queryset.in_state(self.value(), timezone.now()) if self.value() else queryset
+        known = self.value() in TokenState.values
+        return queryset.in_state(self.value(), timezone.now()) if known else queryset
 
 
 @admin.register(Token)
@@ -146,11 +148,11 @@ class TokenAdmin(admin.ModelAdmin):
     def made(self, token):
         return moment(token.created)
 
-    @admin.display(description="expires (UTC)", ordering="expiry")
+    @admin.display(description="expires (UTC)", ordering=F("expiry").asc(nulls_last=True))
     def ends(self, token):
         return moment(token.expiry)
 
-    @admin.display(description="last used (UTC)", ordering="last_used_at")
+    @admin.display(description="last used (UTC)", ordering=F("last_used_at").asc(nulls_first=True))
     def used(self, token):
         return moment(token.last_used_at)
 

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.db.models import F
 from django.forms import TimeInput
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -144,6 +145,6 @@ class RuleAdmin(Tried):
     def to(self, rule):
         return in_words.channels(rule.channels.all()) or "none: everything waits for one"
 
-    @admin.display(description="last told (UTC)", ordering="told_at")
+    @admin.display(description="last told (UTC)", ordering=F("told_at").asc(nulls_first=True))
     def last_told(self, rule):
         return f"{rule.told_at:%F %T}" if rule.told_at else ""
