@@ -67,7 +67,7 @@ usual = settings(
 
 @schema.hook
 def map_case(context, case):
-    """Where one parameter after the other is tried beside all others, leave those not to be had."""
+    """Leave out, where a parameter is tried beside all others, what it can't be said with."""
     if case.meta.phase.name == TestPhase.COVERAGE:
         tried = case.meta.phase.data.parameter
         for some, others in APART:
