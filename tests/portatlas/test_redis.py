@@ -6,7 +6,9 @@ import sys
 import time
 
 
-def test_a_sweep_sent_through_redis_is_recorded(redis, tmp_path, new_database):
+def test_a_sweep_sent_through_redis_is_recorded_by_one_worker(redis, tmp_path, new_database):
+    redis, tmp_path, new_database
+):
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -24,15 +26,20 @@ def test_a_sweep_sent_through_redis_is_recorded(redis, tmp_path, new_database):
     new_database(tmp_path / "data")
     send = "from collector.tasks import collect; collect.delay()"
     python("manage.py", "shell", "-v0", "-c", send).communicate()
-    worker = python("-m", "celery", "-A", "portatlas", "--quiet", "worker", "--pool", "solo")
+    workers = [python("-m", "portatlas.background", "worker") for _ in range(2)]
 
-    read = "from collector.models import Host; print(*Host.objects.values_list('verdict'))"
+    values = "values_list('verdict', 'sweeps')"
+    read = f"from collector.models import Host; print(*Host.objects.{values})"
+        "from collector.models import Host; print(*Host.objects.values_list('verdict', 'sweeps'))"
+    )
     found = ""
     deadline = time.monotonic() + 60
     while not found.strip() and time.monotonic() < deadline:
         found, _ = python("manage.py", "shell", "-v0", "-c", read).communicate()
-    worker.terminate()
-    worker.communicate()
+    for worker in workers:
+        worker.terminate()  # it ends what it has begun
+        worker.communicate()
+    found, _ = python("manage.py", "shell", "-v0", "-c", read).communicate()
 
-    assert found == "('complete',)\n"
+    assert found == "('complete', 1)\n"
     assert not list((tmp_path / "data" / "queue").iterdir())
