@@ -7,8 +7,6 @@ import time
 
 
 def test_a_sweep_sent_through_redis_is_recorded_by_one_worker(redis, tmp_path, new_database):
-    redis, tmp_path, new_database
-):
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -30,8 +28,6 @@ def test_a_sweep_sent_through_redis_is_recorded_by_one_worker(redis, tmp_path, n
 
     values = "values_list('verdict', 'sweeps')"
     read = f"from collector.models import Host; print(*Host.objects.{values})"
-        "from collector.models import Host; print(*Host.objects.values_list('verdict', 'sweeps'))"
-    )
     found = ""
     deadline = time.monotonic() + 60
     while not found.strip() and time.monotonic() < deadline:
