@@ -21,6 +21,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from graphlib import TopologicalSorter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -91,7 +92,9 @@ class Stack:
         if self.engine == "docker":
             self.compose("up", "-d")
         else:
-            for name, service in self.services.items():
+            needs = {name: each.get("depends_on", ()) for name, each in self.services.items()}
+            for name in TopologicalSorter(needs).static_order():
+                service = self.services[name]
                 if "profiles" not in service:
                     self.compose("up", "-d", name)
                     if service["restart"] == "no":
