@@ -15,7 +15,7 @@ from portatlas.silence import silent_since
 from portatlas.states import PortState
 from portatlas.terminal.marks import mark_now
 from portatlas.terminal.screen import plain
-from portatlas.words import clock, span
+from portatlas.words import ago, span
 
 REACH = {"loopback": "itself", "link": "its link", "private": "private", "any": "everywhere"}
 WRONG = {PortState.SUSPICIOUS, PortState.FLAPPING, PortState.GHOST}
@@ -37,7 +37,7 @@ class Column(NamedTuple):
 def lasting(port: Port, now: datetime) -> str:
     """Say for how long a port is up, that it is not, or what it was last while nobody sees it."""
     if since := silent_since(port.host, now):
-        return f"{port.state.value} until {clock(since, now)}"
+        return f"{port.state.value} {ago(since, now)}"
     if port.is_awaited:
         return "not back"
     if port.is_active:

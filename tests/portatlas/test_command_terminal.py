@@ -12,11 +12,13 @@ from struct import pack
 from termios import TIOCSWINSZ
 from threading import Thread
 
+import time_machine
 from django.core.management import call_command
 from rich.cells import cell_len
 from rich.text import Text
 
 from portatlas.terminal.exits import Exit
+from tests.conftest import NOON
 from tests.portatlas import command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -42,6 +44,7 @@ def until_closed(leader):
             yield data
 
 
+@time_machine.travel(NOON, tick=False)
 def test_a_terminal_of_80_columns_gets_colours_and_no_longer_line(
     open_port, write_note, add_host, monkeypatch
 ):
@@ -72,6 +75,7 @@ def test_a_terminal_of_80_columns_gets_colours_and_no_longer_line(
     assert "\x1b" not in plain + never
 
 
+@time_machine.travel(NOON, tick=False)
 def test_a_pipe_gets_whole_texts_without_colours_unless_they_are_asked_for(capsys, open_port):
     open_port(22, process_name="a name " * 30)
 
