@@ -142,16 +142,18 @@ def dropped(sweep: Sweep, host: Host) -> Outcome:
 
 def _lock(sweep: Sweep) -> tuple[Host, bool]:
     """Return the host, locked, and whether it had to be made. Raises SweepRefusedError."""
-    host, created = Host.objects.select_for_update().get_or_create(
-        host_id=sweep.host_id,
-        defaults={
-            "machine_id": sweep.machine_id,
-            "source": sweep.source,
-            "last_look_at": sweep.taken_at,
-            "verdict": sweep.verdict,
-            "owners_seen": sweep.owners_seen,
-        },
-    )
+    host, created = statements.locked(sweep.host_id), False
+    if host is None:  # unless somebody makes it at this moment
+        host, created = Host.objects.select_for_update().get_or_create(
+            host_id=sweep.host_id,
+            defaults={
+                "machine_id": sweep.machine_id,
+                "source": sweep.source,
+                "last_look_at": sweep.taken_at,
+                "verdict": sweep.verdict,
+                "owners_seen": sweep.owners_seen,
+            },
+        )
     raise_if_other(host, sweep)
     return host, created
 
@@ -200,7 +202,7 @@ def _record(host: Host, sweep: Sweep, terms: _Terms, news: list[HostEvent]) -> O
     # With something still to be found out, the next look must not pass for unchanged.
     host.digest = "" if what.is_pending else sweep.digest
     _settle(host, sweep, cause, is_settling=is_settling)
-    host.save()
+    statements.save(host)
     if sweep.verdict == Verdict.PARTIAL:
         coverage.blemish(host, sweep)
     return Outcome(

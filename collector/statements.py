@@ -1,15 +1,17 @@
 """The hot statements of a sweep, bare, for the ORM would compile them anew each time."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
 from django.db import connection
+from django.db.models import Model
 
 from collector import timekeeping
 from collector.models import Host, PortRuntime
 from collector.sweep import Sweep
 
-ROWS_ON = "SELECT * FROM collector_portruntime WHERE host_id = %s AND port IN ({})"
 EXTEND = """
 UPDATE collector_host
 SET last_look_at = %(at)s, last_sweep_at = %(at)s, watched_until = %(at)s, sweeps = sweeps + 1,
@@ -26,8 +28,24 @@ def rows_on(host: Host, keys: Iterable[tuple[str, int]]) -> Iterable[PortRuntime
     ports = {port for _, port in keys}
     if not ports:
         return ()
-    sql = ROWS_ON.format(", ".join(["%s"] * len(ports)))
-    return PortRuntime.objects.raw(sql, [host.pk, *ports])
+    places = ", ".join(["%s"] * len(ports))
+    return _read(PortRuntime, f"host_id = %s AND port IN ({places})", [host.pk, *ports])
+
+
+def locked(host_id: str) -> Host | None:
+    """Return a host, None if it is not known. Until the transaction ends nobody else writes it."""
+    lock = connection.ops.for_update_sql() if connection.features.has_select_for_update else ""
+    return next(iter(_read(Host, f"host_id = %s {lock}", [host_id])), None)
+
+
+def save(host: Host) -> None:
+    """Write all that a host which is known tells of itself."""
+    fields = [field for field in Host._meta.concrete_fields if not field.primary_key]
+    values = [field.get_db_prep_save(getattr(host, field.attname), connection) for field in fields]
+    columns = ", ".join(f"{field.column} = %s" for field in fields)
+    sql = f"UPDATE {Host._meta.db_table} SET {columns} WHERE host_id = %s"  # noqa: S608  # our names
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*values, host.pk])
 
 
 def extend(sweep: Sweep, digest: str, alive_every: float) -> bool:
@@ -56,3 +74,33 @@ def extend(sweep: Sweep, digest: str, alive_every: float) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(EXTEND, values)
         return cursor.rowcount > 0
+
+
+def _read(model: type[Model], condition: str, values: Sequence[Any]) -> list[Any]:
+    """Return the rows of a table that meet a condition, as the ORM returns them."""
+    names, columns, converters = _columns(model, connection.vendor)
+    sql = f"SELECT {columns} FROM {model._meta.db_table} WHERE {condition}"  # noqa: S608  # our names
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        found = [list(row) for row in cursor.fetchall()]
+    for row in found:
+        for place, convert, expression in converters:
+            row[place] = convert(row[place], expression, connection)
+    return [model.from_db(connection.alias, names, row) for row in found]
+
+
+@cache
+def _columns(
+    model: type[Model], vendor: str
+) -> tuple[list[str], str, list[tuple[int, Callable[..., Any], Any]]]:
+    """Return the names of the fields, the columns, and by which steps values become Python's."""
+    table = model._meta.db_table
+    fields = model._meta.concrete_fields
+    converters = []
+    for place, field in enumerate(fields):
+        expression = field.get_col(table)
+        steps = connection.ops.get_db_converters(expression)
+        steps += expression.get_db_converters(connection)
+        converters += [(place, step, expression) for step in steps]
+    names = [field.attname for field in fields]
+    return names, ", ".join(field.column for field in fields), converters
