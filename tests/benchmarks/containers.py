@@ -4,8 +4,8 @@ Both stacks of docker/, built and run: does each keep what its comments promise?
     python -m tests.benchmarks.containers [--compose "podman-compose"] [--base IMAGE] [--run IMAGE]
 
 Needs root, an engine with its compose (Docker's own is the default), and the images that the
-files name. `--base` builds on another image than debian:trixie-slim, `--run` takes one that is
-built already. With podman the services are started one after the other by this script: older
+files name. `--base` builds on another image than debian:trixie-slim, one that knows a certificate
+of yours perhaps; `--run` takes one that is built already. With podman the services are started one after the other by this script: older
 ones cannot wait for one another, and none asks for health where systemd does not run.
 """
 
