@@ -104,7 +104,8 @@ class PortViewSet(Asked, Conditional, viewsets.GenericViewSet):
         elif then and (look or "state" in request.query_params):
             self.filterset_class = FilterThen
             ports = self.filter_queryset(Port.objects.all())
-            states = request.query_params.getlist("state")
+            said = request.query_params.getlist("state")
+            states = [state.strip() for text in said for state in text.split(",")]
             found = Then(ports, look=look, states=states, then=then, now=now)
         else:
             found = Chosen(self.filter_queryset(Port.objects.for_board(now)))

@@ -16,6 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from collector import bulk
 from collector.models import PortEvent
+from collector.retirement import is_retired
 from collector.timekeeping import patience
 from portatlas.notifications import conditions, telling
 from portatlas.notifications.conditions import REMEMBERED
@@ -209,14 +210,21 @@ def _broken_off(ports: Sequence[int], at: datetime) -> set[int]:
 
 
 def _listen(rule: Rule, scene: Scene, at: datetime) -> None:
-    """Open and close what is about silent hosts. Of those that plan no looks none is silent."""
+    """
+    Open and close what is about silent hosts.
+
+    Of those that plan no looks none is silent, and of the retired nobody expects to hear.
+    """
+    retired = {host.pk for host in scene.hosts if is_retired(host)}
     known = {each.host_id: each for each in _of(rule)}
     new, ended = [], []
     for host in scene.hosts:
         if rule.host_id not in {"", host.pk} or not host.sweep_interval:
             continue
         seen, matter = host.watched_until or host.last_look_at, known.get(host.pk)
-        is_silent = seen + max(patience(host.sweep_interval), rule.hold) <= at
+        is_silent = (
+            host.pk not in retired and seen + max(patience(host.sweep_interval), rule.hold) <= at
+        )
         if is_silent and matter is None:
             due = at + SILENT_STILL
             new.append(
@@ -227,7 +235,11 @@ def _listen(rule: Rule, scene: Scene, at: datetime) -> None:
         elif not is_silent and matter and matter.status != Status.OVER:
             ended.append(matter)
     bulk.insert(new)
-    recovered = {each.pk for each in ended if rule.tells_recovery and each.status == Status.TOLD}
+    recovered = {
+        each.pk
+        for each in ended
+        if rule.tells_recovery and each.status == Status.TOLD and each.host_id not in retired
+    }
     _set(recovered, status=Status.OVER, ready_at=at)
     _throw_away([each.pk for each in ended if each.pk not in recovered])
 

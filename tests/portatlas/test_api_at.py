@@ -291,6 +291,7 @@ def test_look_and_state_choose_together(memory, ask):
     assert looks(ask("ports/", 3.1, "&state=ghost&look=down")) == {80: "down"}
     assert looks(ask("ports/", 3.1, "&state=ghost&look=up")) == {}
     assert looks(ask("ports/", 2.5, "&state=known&state=unnoted&port=80")) == {80: "up"}
+    assert looks(ask("ports/", 2.5, "&state=known,unnoted&port=80")) == {80: "up"}
 
 
 def test_the_summary_says_how_things_stood(memory, ask):

@@ -10,7 +10,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
-from collector.models import PortEvent, PortRuntime
+from collector.models import Host, PortEvent, PortRuntime
+from collector.retirement import retire
 from collector.services import reconcile
 from collector.sweep import Owner, OwnerState, Scope
 from notes import services as notes
@@ -529,6 +530,17 @@ def test_a_host_without_planned_looks_is_never_silent(story, make_rule):
     make_rule("silent")
     story.look(A, interval=0)
 
+    assert [story.after(HOUR), story.after(HOUR)] == [[], []]
+
+
+def test_of_a_retired_host_nobody_expects_to_hear(story, make_rule):
+    make_rule("silent", tells_recovery=True)
+    story.look(A)
+    told = [story.after(HOUR), story.after(HOUR)]
+
+    retire(Host.objects.get(), at=story.now)
+
+    assert told == [[], ["1 silent collector: atlas"]]
     assert [story.after(HOUR), story.after(HOUR)] == [[], []]
 
 
