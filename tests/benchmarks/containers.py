@@ -5,8 +5,9 @@ Both stacks of docker/, built and run: does each keep what its comments promise?
 
 Needs root, an engine with its compose (Docker's own is the default), and the images that the
 files name. `--base` builds on another image than debian:trixie-slim, one that knows a certificate
-of yours perhaps; `--run` takes one that is built already. With podman the services are started one after the other by this script: older
-ones cannot wait for one another, and none asks for health where systemd does not run.
+of yours perhaps; `--run` takes one that is built already. With podman the services are started
+one after the other by this script: older ones cannot wait for one another, and none asks for
+health where systemd does not run.
 """
 
 import argparse
