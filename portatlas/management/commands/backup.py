@@ -16,7 +16,7 @@ from portatlas.backup.faults import BackupError, BadFileError
 from portatlas.backup.here import here
 from portatlas.backup.making import Making
 from portatlas.backup.progress import Progress
-from portatlas.terminal.door import Door, wrong
+from portatlas.terminal.door import Door, leave_the_pipe, wrong
 from portatlas.terminal.exits import Exit
 
 STANDARD = "-"
@@ -47,7 +47,8 @@ class Command(Door):
                 progress,
             )
             if file == STANDARD:
-                made = making.into_pipe(standard_output())
+                with ending_the_pipe():
+                    made = making.into_pipe(standard_output())
             else:
                 made = making.into_file(Path(file), force=force)
         name = "The backup" if file == STANDARD else file
@@ -75,6 +76,16 @@ def in_one_line() -> Iterator[Progress]:
             "look at the disk and at who may write there, and say it again.",
             returncode=Exit.FAILED,
         ) from exc
+
+
+@contextmanager
+def ending_the_pipe() -> Iterator[None]:
+    """Let what a full or closed pipe did not take go nowhere: Python would try it once more."""
+    try:
+        yield
+    except OSError:
+        leave_the_pipe()
+        raise
 
 
 def standard_output() -> BinaryIO:
