@@ -29,7 +29,8 @@ def rows_on(host: Host, keys: Iterable[tuple[str, int]]) -> Iterable[PortRuntime
     if not ports:
         return ()
     places = ", ".join(["%s"] * len(ports))
-    return _read(PortRuntime, f"host_id = %s AND port IN ({places})", [host.pk, *ports])
+    condition = f"host_id = %s AND port IN ({places}) ORDER BY port, protocol"
+    return _read(PortRuntime, condition, [host.pk, *ports])
 
 
 def locked(host_id: str) -> Host | None:
@@ -42,7 +43,7 @@ def save(host: Host) -> None:
     """Write all that a host which is known tells of itself."""
     fields = [field for field in Host._meta.concrete_fields if not field.primary_key]
     values = [field.get_db_prep_save(getattr(host, field.attname), connection) for field in fields]
-    columns = ", ".join(f"{field.column} = %s" for field in fields)
+    columns = ", ".join(f"{connection.ops.quote_name(field.column)} = %s" for field in fields)
     sql = f"UPDATE {Host._meta.db_table} SET {columns} WHERE host_id = %s"  # noqa: S608  # our names
     with connection.cursor() as cursor:
         cursor.execute(sql, [*values, host.pk])
@@ -102,5 +103,6 @@ def _columns(
         steps = connection.ops.get_db_converters(expression)
         steps += expression.get_db_converters(connection)
         converters += [(place, step, expression) for step in steps]
-    names = [field.attname for field in fields]
-    return names, ", ".join(field.column for field in fields), converters
+    # To PostgreSQL a bare `user` is whoever is connected.
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    return [field.attname for field in fields], columns, converters
