@@ -22,6 +22,7 @@ QUICK = (
     ["agent"],
     ["idle"],
     ["fuzz"],
+    ["ingest"],
 )
 SOAKS = (["chaos"], ["soak"], ["soak", "--kill"])
 
