@@ -22,8 +22,10 @@ TURN = timedelta(seconds=15)
 
 
 @pytest.fixture
-def task(db, time_machine):
+def task(db, time_machine, monkeypatch):
     """The only task of the schedule, which ran at noon."""
+    # A scheduler would close the connection whose transaction the test is in.
+    monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
     time_machine.move_to(NOON, tick=False)
     PeriodicTask.objects.all().delete()
     every, _ = IntervalSchedule.objects.get_or_create(every=15, period="seconds")
