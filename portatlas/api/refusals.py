@@ -19,7 +19,9 @@ class RefusalsMiddleware:
     """
     Lets an address wait that was refused too often, before anybody looks at what it shows.
 
-    What was answered with 401 counts, and what a lock-out was: see `Basic`.
+    What was answered with 401 counts, and what a lock-out was: see `Basic`. A token of which one
+    statement tells whether it is right neither counts nor waits where the agents of a fleet, behind
+    one address, show theirs: a view says so by `is_for_fleets`.
     """
 
     def __init__(self, get_response):
@@ -27,15 +29,21 @@ class RefusalsMiddleware:
 
     def __call__(self, request):
         response = self.get_response(request)
-        if response.status_code == 401:
+        if response.status_code == 401 and not _is_of_fleet(request):
             refusals(request).count()
         return response
 
     def process_view(self, request, view, args, kwargs):
-        if not hasattr(view, "cls"):  # no view of REST framework, which names its class
-            return None
+        if not hasattr(view, "cls") or _is_of_fleet(request):
+            return None  # a view of REST framework names its class
         window = refusals(request)
         return too_many(request, window) if window.is_spent() else None
+
+
+def _is_of_fleet(request: HttpRequest) -> bool:
+    view = getattr(request.resolver_match and request.resolver_match.func, "cls", None)
+    shows_token = request.headers.get("Authorization", "").lower().startswith("bearer ")
+    return shows_token and getattr(view, "is_for_fleets", False)
 
 
 def too_many(request: HttpRequest, window: Window) -> HttpResponse:

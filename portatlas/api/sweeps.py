@@ -51,6 +51,7 @@ class SweepList(APIView):
     recorded or refused as one; nothing of another host is ever touched.
     """
 
+    is_for_fleets = True
     writes = [senders.BRING]
     writes_as = Scope.WRITE_SWEEPS
     throttle_classes = [senders.ByHost]

@@ -395,6 +395,16 @@ def test_who_sends_too_often_waits_and_a_token_of_many_hosts_may_more_often(
     assert of_many == [200] * 20 + [429]
 
 
+def test_wrong_tokens_behind_an_address_keep_no_right_one_out(bring, settings):
+    settings.PORTATLAS_API_ANONYMOUS_RATE = "2/min"
+    first = sweep(listener(80))
+
+    wrong = [bring(first, f"atlas_{'0' * 64}").status_code for _ in range(4)]
+
+    assert wrong == [401] * 4
+    assert bring(first).status_code == 200
+
+
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip"])
 def test_other_compressions_are_refused(encoding, bring):
     answer = bring(sweep(listener(80)), **{"Content-Encoding": encoding})
