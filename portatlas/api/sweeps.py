@@ -26,6 +26,8 @@ from portatlas.api.rules import Rule
 from portatlas.tokens.authentication import Bearer
 from portatlas.tokens.scopes import Scope
 
+ORDINARY = {409, 412}  # answers that each agent gets now and then, and that tell of nothing wrong
+
 
 class Compressed(StrictJSON):
     """Reads JSON that may be compressed. Raises WireError beyond the limits of a sweep."""
@@ -60,6 +62,12 @@ class SweepList(APIView):
 
     def get_authenticators(self):
         return [Bearer(senders.opened), Basic(), SessionAuthentication()]
+
+    def handle_exception(self, exc):
+        response = super().handle_exception(exc)
+        if response.status_code in ORDINARY:
+            response._has_been_logged = True  # noqa: SLF001  # what Django asks before it does
+        return response
 
     @sweep_operations.bring
     def post(self, request: Request) -> Response:

@@ -405,6 +405,16 @@ def test_wrong_tokens_behind_an_address_keep_no_right_one_out(bring, settings):
     assert bring(first).status_code == 200
 
 
+def test_what_agents_are_asked_each_hour_fills_no_log(bring, caplog):
+    bring(sweep(listener(80)))
+    bring(by_digest(sweep(listener(80), ticks=1), "0" * 32))
+    bring(sweep(listener(80), ticks=-1))
+    assert caplog.messages == []
+
+    bring(sweep(listener(80), ticks=1, machine_id="m2"))
+    assert caplog.messages == ["Forbidden: /api/v1/sweeps/"]
+
+
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip"])
 def test_other_compressions_are_refused(encoding, bring):
     answer = bring(sweep(listener(80)), **{"Content-Encoding": encoding})
