@@ -68,8 +68,8 @@ def test_a_look_without_news_is_told_by_the_hubs_own_word_for_the_last(machine, 
     assert last.sweep["digest"] in hub.digests
     assert last.sweep.keys() == first.sweep.keys() - {"listeners"} | {"digest"}
     assert code == 0
-    assert said[-1] == "portatlas-agent: Stopped."
-    assert machine.kept() == []
+    # What is under way when it is told to stop is kept.
+    assert said[-1].startswith("portatlas-agent: Stopped.")
     assert TOKEN not in cmdline
     assert not any(TOKEN in line for line in said)
 
