@@ -151,7 +151,7 @@ def test_a_list_cut_at_65535_bytes_is_truncated_and_its_rest_believed(name, late
     column = b"users:(%b))" % b",".join(b'("%b",pid=%d,fd=%d)' % each for each in truth)
     head = b"tcp LISTEN 0 5 10.0.0.1:80 0.0.0.0:* "
 
-    for cut in range(CUT, CUT - 40, -3):
+    for cut in range(CUT, CUT - 40, -1):
         socket = read(head + column[:cut].ljust(CUT) + later + b"\n")
 
         assert socket.users_truncated
