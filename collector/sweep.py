@@ -13,6 +13,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from collector.news import NO_NEWS, News
 from collector.strenum import StrEnum
 
 # A host's name travels in URLs, file names and log lines: letters, digits and . _ : -
@@ -73,6 +74,13 @@ class Role(StrEnum):
     SOCKET_UNIT = "socket_unit"  # systemd waits for the first client of a service (N46)
     PROXY = "proxy"  # a container engine passes connections on to a container (N47, N50)
     TUNNEL = "tunnel"  # ssh passes them on to another machine (N54)
+
+
+class EventSource(StrEnum):
+    """What tells of ports between two looks."""
+
+    EBPF = "ebpf"
+    NOTHING = ""  # nothing does: what changes shows at the next look
 
 
 class OwnersSeen(StrEnum):
@@ -202,6 +210,9 @@ class Sweep:
     tool_version: str = ""
     owners_seen: OwnersSeen = OwnersSeen.ALL
     owners_reason: str = ""  # why not all owners could be seen
+    event_source: EventSource = EventSource.NOTHING
+    event_source_reason: str = ""  # why nothing tells of events, and what would mend that
+    news: News = NO_NEWS  # what was told since the look before; the digest knows nothing of it
     interval: float = 0  # seconds until the next sweep is due; 0 when none is planned
     duration: float = 0  # seconds the look took
     skipped: int = 0  # rows that list no port: other protocols, port 0
@@ -220,6 +231,7 @@ class Sweep:
     def digest(self) -> str:
         """Sixteen bytes in hex that change when a fact worth recording changes."""
         told = repr((self.verdict, self.reason, self.owners_seen, self.owners_reason)).encode()
+        told += repr((self.event_source, self.event_source_reason)).encode()
         facts = b"".join([each.fingerprint for each in self.listeners])
         return blake2b(told + facts, digest_size=16).hexdigest()
 
@@ -236,6 +248,9 @@ class Sweep:
             "tool_version": self.tool_version,
             "owners_seen": self.owners_seen,
             "owners_reason": self.owners_reason,
+            "event_source": self.event_source,
+            "event_source_reason": self.event_source_reason,
+            **({"news": self.news.as_json()} if self.news else {}),
             "interval": self.interval,
             "duration": round(self.duration, 4),
             "verdict": self.verdict,
