@@ -67,7 +67,8 @@ def understand(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
 
 
 def _taken(told: Mapping[str, Any]) -> Answer:
-    if told.get("outcome") not in OUTCOMES:
+    outcome = told.get("outcome")
+    if not isinstance(outcome, str) or outcome not in OUTCOMES:
         return Answer(Then.TRY_AGAIN, "It does not answer as a hub of Port Atlas does.")
     digest = told.get("digest")
     return Answer(

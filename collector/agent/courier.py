@@ -29,8 +29,9 @@ class Courier:
 
     def collect(self) -> Answer | None:
         """Return the answer, once; None as long as there is none."""
-        answer, self._answer = self._answer, None
-        if answer:
+        answer = self._answer
+        if answer:  # else it may come at this very moment, and must not be wiped out
+            self._answer = None
             self.is_away = False
         return answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from threading import Timer
@@ -23,6 +24,7 @@ PATH = "/api/v1/sweeps/"
 PATIENCE = 10.0  # seconds, for connection and answer together
 LONGEST_ANSWER = 64 << 10  # bytes
 ADDRESS = re.compile(r"https?://[^\s/?#@\\]+(/[^\s?#]*)?", re.ASCII).fullmatch
+NEAR = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}").fullmatch
 
 
 class AddressError(Exception):
@@ -41,20 +43,22 @@ class Hub:
     def __init__(self, url: str, token_file: Path, ca_file: Path | None = None) -> None:
         try:
             parts = urlsplit(url)
-            self._port = parts.port
+            port = parts.port
         except ValueError as exc:
             raise AddressError(f"{url} is no address: {exc}.") from exc
         if not ADDRESS(url) or not parts.hostname:
             raise AddressError(f"{url} is no address like https://atlas.example.org.")
-        self._host, self._path = parts.hostname, parts.path.rstrip("/") + PATH
         self._token_file = token_file
         self._tls = _context(ca_file) if parts.scheme == "https" else None
+        # Told none, http.client takes the end of an IPv6 address for the port.
+        self._host, self._port = parts.hostname, port or (443 if self._tls else 80)
+        # Where a redirect leads, which may have been taken for the hub's address, ends in it.
+        self._path = parts.path.rstrip("/").removesuffix(PATH.rstrip("/")) + PATH
 
     @property
     def is_in_clear(self) -> bool:
         """Whether others on the way can read the token."""
-        is_near = self._host in {"localhost", "::1"} or self._host.startswith("127.")
-        return self._tls is None and not is_near
+        return self._tls is None and not NEAR(self._host)
 
     def post(self, body: Body) -> Answer:
         """Return what the hub has to say to a report. Never raises."""
@@ -65,9 +69,11 @@ class Hub:
         try:
             status, headers, said = self._exchange(body, token)
         except (OSError, HTTPException, ValueError, RuntimeError) as exc:  # the last: no thread
-            return Answer(Then.TRY_AGAIN, f"It can't be reached: {_reason(exc)}.")
-        # A hub that repeats the token does not get it into a log.
-        return understand(status, headers, said.replace(token.encode(), b"..."))
+            answer = Answer(Then.TRY_AGAIN, f"It can't be reached: {_reason(exc)}.")
+        else:
+            answer = understand(status, headers, said.replace(token.encode(), b"..."))
+        # A hub that repeats the token, wherever it does, does not get it into a log.
+        return replace(answer, why=answer.why.replace(token, "..."))
 
     def _exchange(self, body: Body, token: str) -> tuple[int, Any, bytes]:
         headers = {
@@ -104,29 +110,33 @@ class Hub:
 class _Connection(HTTPConnection):
     """A connection that another thread can end, whatever it is waiting for."""
 
-    def __init__(self, host: str, port: int | None, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self.default_port = HTTPSConnection.default_port if tls else HTTPConnection.default_port
         super().__init__(host, port, timeout=PATIENCE)
         self._tls = tls
+        self._used: socket.socket | None = None  # by the answer too, after the connection let go
         self.is_over = False
 
     def connect(self) -> None:
         super().connect()
         if self._tls:
-            self.sock = self._tls.wrap_socket(
+            secured = self._tls.wrap_socket(
                 self.sock, server_hostname=self.host, do_handshake_on_connect=False
             )
-            self._check()
-            self.sock.do_handshake()
-        self._check()
+            self._use(secured)
+            secured.do_handshake()
+        else:
+            self._use(self.sock)
 
     def abort(self) -> None:
         self.is_over = True
-        with suppress(OSError, AttributeError):
-            # Not that of TLS, which would change what the other thread is using.
-            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+        if self._used:  # else it is found as soon as there is anything to end
+            with suppress(OSError):
+                # Not that of TLS, which would change what the other thread is using.
+                socket.socket.shutdown(self._used, socket.SHUT_RDWR)
 
-    def _check(self) -> None:
+    def _use(self, sock: socket.socket) -> None:
+        self.sock = self._used = sock
         if self.is_over:
             raise socket.timeout
 
@@ -149,4 +159,4 @@ def _reason(exc: Exception) -> str:
     message = getattr(exc, "verify_message", "")
     if message:
         return f"its certificate is not trusted ({message}); see --ca-file"
-    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+    return getattr(exc, "strerror", None) or str(exc).strip() or type(exc).__name__

@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from contextlib import closing
+import time
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -11,8 +12,10 @@ from collector.agent.answer import Answer, Then, understand
 from collector.agent.hub import AddressError, Hub
 from collector.agent.report import Report
 from tests.collector.agents import TOKEN
+from tests.collector.crowd import told_in
 from tests.collector.hubs import Says, ScriptedHub, certify
 from tests.collector.sweeps import listener, sweep
+from tests.tools import require
 
 WHOLE = Report.of(sweep(listener(22))).whole()
 
@@ -74,6 +77,7 @@ def raw():
         (200, b'{"outcome": "unchanged"}', Then.GO_ON),
         (200, b'{"outcome": "repeated"}', Then.GO_ON),
         (200, b'{"outcome": "eaten"}', Then.TRY_AGAIN),
+        (200, b'{"outcome": ["recorded"]}', Then.TRY_AGAIN),
         (200, b"<html>Please log in to the wireless network</html>", Then.TRY_AGAIN),
         (200, b"[" * 100_000, Then.TRY_AGAIN),
         (200, b"[]", Then.TRY_AGAIN),
@@ -142,10 +146,58 @@ def test_a_hub_that_repeats_the_token_brings_it_into_no_log(token, hub):
     assert answer == Answer(Then.DROP, "It answers 400: What is ...?")
 
 
-def test_a_hub_below_a_path_is_asked_there(token, hub):
-    Hub(f"{hub.url}/atlas/", token).post(WHOLE)
+def test_where_it_leads_brings_the_token_into_no_log_either(token, hub):
+    hub.script = [Says(307, b"", {"Location": f"{hub.url}/?token={TOKEN}"})]
+
+    answer = Hub(hub.url, token).post(WHOLE)
+
+    assert answer.why.startswith(f"It leads on to {hub.url}/?token=..., where the token")
+
+
+def test_what_is_no_answer_brings_the_token_into_no_log_either(token, raw):
+    answer = Hub(raw(f"You are {TOKEN}\r\n\r\n".encode()), token).post(WHOLE)
+
+    assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: You are ....")
+
+
+@pytest.mark.parametrize("path", ["/atlas", "/atlas/", "/atlas/api/v1/sweeps/"])
+def test_a_hub_below_a_path_is_asked_there(token, hub, path):
+    Hub(f"{hub.url}{path}", token).post(WHOLE)
 
     assert hub.told[0].path == "/atlas/api/v1/sweeps/"
+
+
+def test_an_ipv6_address_without_a_port_has_the_usual_one():
+    said = told_in(
+        (require("unshare"), "--map-root-user", "--net"),
+        """
+import json, socket, subprocess, tempfile, threading
+from pathlib import Path
+from collector.agent.hub import Hub
+from collector.agent.report import Body
+
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+server = socket.create_server(("::1", 80), family=socket.AF_INET6)
+heard = []
+
+def serve():
+    connection, _ = server.accept()
+    with connection:
+        heard.append(connection.recv(1 << 16).decode())
+        connection.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n{"outcome": "recorded"}')
+
+thread = threading.Thread(target=serve, daemon=True)
+thread.start()
+with tempfile.NamedTemporaryFile("w") as token:
+    token.write("word")
+    token.flush()
+    answer = Hub("http://[::1]", Path(token.name)).post(Body(b"{}", False, False))
+host = [line for text in heard for line in text.splitlines() if line.startswith("Host:")]
+print(json.dumps([answer.then.name, answer.why, *host]))
+""",
+    )
+
+    assert said == ["GO_ON", "", "Host: [::1]"]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +230,46 @@ def test_an_answer_that_never_ends_is_ended(token, raw, monkeypatch, said, endle
     monkeypatch.setattr(agent_hub, "PATIENCE", 0.2)
 
     answer = Hub(raw(said, endless=endless), token).post(WHOLE)
+
+    assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: no answer within 0.2 s.")
+
+
+def test_an_answer_that_comes_drop_by_drop_is_ended(token, monkeypatch):
+    monkeypatch.setattr(agent_hub, "PATIENCE", 0.2)
+    server = socket.create_server(("127.0.0.1", 0))
+    drops, sent = 100, []
+
+    def serve():
+        connection, _ = server.accept()
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {drops}\r\n\r\n"
+        with connection, suppress(OSError):  # the agent has had enough
+            connection.recv(1 << 16)
+            connection.sendall(head.encode())
+            for number in range(drops):
+                connection.sendall(b" ")
+                sent.append(number)
+                time.sleep(0.02)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with closing(server):
+        answer = Hub(f"http://127.0.0.1:{server.getsockname()[1]}", token).post(WHOLE)
+        thread.join()
+
+    assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: no answer within 0.2 s.")
+    assert len(sent) < drops
+
+
+def test_a_hub_that_lets_nobody_in_is_given_up_without_a_trace(token, monkeypatch):
+    """Whatever a thread does not catch is an error of the test."""
+    monkeypatch.setattr(agent_hub, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as stack:
+        for _ in range(3):  # more than it lets wait
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+
+        answer = Hub(f"http://127.0.0.1:{server.getsockname()[1]}", token).post(WHOLE)
 
     assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: no answer within 0.2 s.")
 
@@ -252,6 +344,7 @@ def test_a_file_without_certificates_is_refused(token):
         ("http://atlas.example.org", True),
         ("https://atlas.example.org", False),
         ("http://127.0.0.1:8000", False),
+        ("http://127.example.org", True),
         ("http://localhost", False),
         ("http://[::1]:8000", False),
     ],
