@@ -18,7 +18,7 @@ from collector.agent.voice import say
 ARCHIVE = Path("/usr/local/lib/portatlas-agent/portatlas-agent.pyz")
 FOLDER = Path("/etc/portatlas-agent")
 TOKEN, CA_FILE = FOLDER / "token", FOLDER / "ca.pem"
-HIDDEN = {Path("/home"), Path("/root"), Path("/run/user"), Path("/tmp")}  # noqa: S108  # by the unit
+HIDDEN = {Path(each) for each in ("/home", "/root", "/run/user", "/tmp", "/var/tmp")}  # noqa: S108  # by the unit
 UNIT = Path("/etc/systemd/system/portatlas-agent.service")
 
 
@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return 0
     archive = Path(sys.argv[0])
+    os.umask(0o022)  # whatever it was: others have to find their way through the folders
     try:
         Hub(options.hub, options.token_file, options.ca_file)
         token = credential.read(options.token_file)
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         say(str(exc))
         return 2
     except OSError as exc:
-        say(f"{exc.filename} can't be written: {exc.strerror}.")
+        say(f"It is not installed: {exc.strerror} ({exc.filename or 'while a file was written'}).")
         return 1
     return _start()
 
@@ -62,7 +63,7 @@ def _problem(archive: Path) -> str:
     if not archive.is_file() or archive.suffix != ".pyz":
         return "Only the archive can install itself: manage.py agent build makes it."
     for path in (sys.executable, psutil.__file__):
-        if HIDDEN.intersection(Path(path).resolve().parents):
+        if HIDDEN.intersection([*Path(path).parents, *Path(path).resolve().parents]):
             return f"The service could not read {path}: run this with the system's Python."
     return ""
 

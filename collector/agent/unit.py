@@ -15,6 +15,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
+Type=exec
 ExecStart={command}
 LoadCredential=token:{token}
 StateDirectory=portatlas-agent

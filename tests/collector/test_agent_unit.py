@@ -49,6 +49,7 @@ def test_the_unit_that_would_be_installed_is_shown(file, token):
         '"--hub" "https://atlas.example.org/50%%" "--host" "web-1" "--interval" "30" '
         '"--ca-file" "/etc/portatlas-agent/ca.pem"\n'
     ) in out
+    assert "\nType=exec\n" in out  # what can't be started does not pass for started
     assert "LoadCredential=token:/etc/portatlas-agent/token\n" in out
     assert re.findall("(?m)^(?:Ambient|CapabilityB).*=(.*)$", out) == [unit.CAPABILITIES] * 2
     assert TOKEN not in out
@@ -96,14 +97,17 @@ mkdir -p /etc/systemd/system /run/systemd/system /usr/local/lib/$2/dist-packages
 cp -r $3 /usr/local/lib/$2/dist-packages
 printf '#!/bin/sh\necho "$@" >>/run/told\n' >/usr/local/bin/systemctl
 chmod 755 /usr/local/bin/systemctl
+umask 077  # as in the command that the hub gives
 PATH=/usr/local/bin:$PATH /usr/bin/python3 $1 --install --hub https://127.0.0.1 --token-file $4 \
   --ca-file $5
 cd /etc
-stat -c '%a %n' portatlas-agent/* systemd/system/* /usr/local/lib/portatlas-agent/*
+stat -c '%a %n' portatlas-agent portatlas-agent/* systemd/system/* /usr/local/lib/portatlas-agent \
+  /usr/local/lib/portatlas-agent/*
 cat /run/told portatlas-agent/token
 cmp portatlas-agent/ca.pem $5
 cmp /usr/local/lib/portatlas-agent/portatlas-agent.pyz $1
 grep -c ExecStart systemd/system/portatlas-agent.service
+! /usr/bin/python3 $1 --install --hub http://127.0.0.1 --token-file $4 --ca-file /nowhere
 """
 
 
@@ -121,11 +125,15 @@ def test_it_installs_itself_and_starts(file, token, tmp_path):
     code, out, errors = run(*place, "sh", "-c", BARE, "sh", *values)
 
     assert code == 0, errors
-    assert errors.startswith("portatlas-agent: Installed and started: journalctl --unit ")
+    installed, refused = errors.splitlines()
+    assert installed.startswith("portatlas-agent: Installed and started: journalctl --unit ")
+    assert refused == "portatlas-agent: It is not installed: No such file or directory (/nowhere)."
     assert out.splitlines() == [
+        "755 portatlas-agent",
         "644 portatlas-agent/ca.pem",
         "600 portatlas-agent/token",
         "644 systemd/system/portatlas-agent.service",
+        "755 /usr/local/lib/portatlas-agent",
         "644 /usr/local/lib/portatlas-agent/portatlas-agent.pyz",
         "daemon-reload",
         "enable portatlas-agent.service",
