@@ -22,7 +22,7 @@ from collector.agent.spool import Spool, SpoolError
 from collector.agent.version import VERSION
 from collector.agent.voice import say
 from collector.agent.wake import Wake
-from collector.sweep import HOST_ID, Verdict
+from collector.sweep import HOST_ID
 
 NAME = "portatlas-agent"
 
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         return _print(options)
     if not options.hub or not options.token_file:
         parser.error("where to? It takes --hub URL and --token-file FILE, or --print.")
+    if not options.spool:
+        parser.error("where to keep sweeps? Who has no home names a folder by --spool DIR.")
     return _watch(options)
 
 
@@ -66,9 +68,14 @@ def _watch(options: argparse.Namespace) -> int:
 def _print(options: argparse.Namespace) -> int:
     report = Looks(options.host, 0, _now).take()
     sweep = {**report.head, "listeners": report.listeners()}
-    sys.stdout.write(json.dumps(sweep, indent=2) + "\n")
-    is_believed = report.is_confirmed or sweep["verdict"] not in {Verdict.FAILED, Verdict.SUSPECT}
-    return 0 if is_believed else 1
+    try:
+        sys.stdout.write(json.dumps(sweep, indent=2) + "\n")
+        sys.stdout.flush()
+    except OSError as exc:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try again
+        say(f"It can't be printed: {exc.strerror}.")
+        return 1
+    return 0 if report.is_believed else 1
 
 
 def _now() -> datetime:
@@ -144,7 +151,11 @@ def _under(variable: str, *names: str) -> Path | None:
     return Path(folder, *names) if folder else None
 
 
-def _usual_spool() -> Path:
+def _usual_spool() -> Path | None:
+    """Return the folder for who is asked by nobody else, None for who has no home."""
     if os.geteuid() == 0:
         return Path("/var/lib", NAME)
-    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / NAME
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / NAME
+    except RuntimeError:
+        return None

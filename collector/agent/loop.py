@@ -31,10 +31,11 @@ class Agent:
         self._failures = 0  # in a row
         self._free_at = 0.0  # when the hub may be asked again
         self._delivered = 0  # since reports began to wait
-        self._told = 0  # of the reports that were dropped
+        self._told = outbox.dropped  # of the reports that were dropped
+        self._newest: Report | None = None
         self._may_repeat = False  # one look in an interval may be repeated for the hub
         self._chance = Random().random  # noqa: S311  # it spreads agents, and keeps no secret
-        self._voice, self._sight, self._room = Voice(), Voice(), Voice()
+        self._voice, self._sight = Voice(), Voice()
 
     def run(self, interval: float) -> None:
         """Go on until a signal says stop. What the hub did not take by then is kept."""
@@ -49,12 +50,11 @@ class Agent:
                 self._heed(self._courier.collect())
         except StoppedError:
             pass
-        self._outbox.keep()
-        kept = len(self._outbox)
+        kept = self._outbox.put_away()
         say("Stopped." + (f" Kept for the hub: {kept}." if kept else "") + self._loss())
 
     def run_once(self) -> bool:
-        """Look once and bring what there is to the hub. Return whether it took everything."""
+        """Look once and bring what there is to the hub. Return whether that was seen and taken."""
         try:
             self._look()
             while self._outbox and not self._failures and not self._wake.is_stopping:
@@ -63,24 +63,21 @@ class Agent:
                 self._heed(self._courier.collect())
         except StoppedError:
             pass
-        self._outbox.keep()
-        return not self._outbox and not self._outbox.dropped
+        is_taken = not self._outbox.put_away() and not self._outbox.dropped
+        return self._newest is not None and self._newest.is_believed and is_taken
 
     def _look(self) -> None:
         self._may_repeat = True
         self._take(self._looks.take)
 
     def _take(self, take: Callable[[], Report]) -> None:
-        before = self._outbox.dropped
         with self._wake.interrupting():
-            report = take()
+            report = self._newest = take()
         self._outbox.put(report)
         if report.head["verdict"] == Verdict.FAILED:
             self._sight.trouble(f"This machine can't be looked at. {report.head['reason']}")
         else:
             self._sight.relief()
-        if self._outbox.dropped > before:
-            self._room.trouble("There is no room for more sweeps: the oldest are dropped.")
 
     def _send(self) -> None:
         if not self._courier.is_away and monotonic() >= self._free_at:

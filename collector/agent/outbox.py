@@ -22,41 +22,55 @@ class Outbox:
     Reports that nobody acknowledged.
 
     As long as the hub answers nothing is written to the disk: a report is, once the hub did not
-    take it, or another one comes before it did.
+    take it, or another one comes before it did. One that the disk refuses stays in memory until
+    the next one comes.
     """
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._fresh: Report | None = None  # newer than all of the spool
-        self._refused = 0
+        self._given_up = 0  # by the hub, or by the disk
         self._voice = Voice()
+        if spool.dropped:
+            say(f"What was kept under another name, or in part, is dropped: {spool.dropped}.")
 
     def __len__(self) -> int:
         return len(self._spool) + (self._fresh is not None)
 
     @property
     def dropped(self) -> int:
-        """How many reports were given up since the hub was last told everything."""
-        return self._spool.dropped + self._refused
+        """How many reports were given up since this process began."""
+        return self._spool.dropped + self._given_up
 
     def put(self, report: Report) -> None:
         """Add the newest report."""
         self.keep()
+        self._give_up_fresh()
         self._fresh = report
         if len(self._spool):
             self.keep()
 
     def keep(self) -> None:
-        """Bring to the disk whatever is not there yet."""
-        fresh, self._fresh = self._fresh, None
-        if fresh:
-            try:
-                self._spool.put(fresh)
-            except OSError as exc:
-                self._spool.dropped += 1
-                self._voice.trouble(f"A sweep can't be kept, and is dropped: {exc.strerror}.")
-            else:
-                self._voice.relief()
+        """Bring to the disk whatever is not there yet, if it takes that."""
+        if not self._fresh:
+            return
+        before = self._spool.dropped
+        try:
+            self._spool.put(self._fresh)
+        except OSError as exc:
+            self._voice.trouble(f"Of the sweeps only the newest is kept: {exc.strerror}.")
+            return
+        self._fresh = None
+        if self._spool.dropped > before:
+            self._voice.trouble("There is no room for more sweeps: the oldest are dropped.")
+        else:
+            self._voice.relief()
+
+    def put_away(self) -> int:
+        """Bring all to the disk, for this process ends. Return how many reports wait there."""
+        self.keep()
+        self._give_up_fresh()
+        return len(self._spool)
 
     def first(self, known: Known | None) -> tuple[Report, Body] | None:
         """Return the oldest report and how to send it, None if none waits."""
@@ -66,7 +80,7 @@ class Outbox:
                 return (report, _body(report, known)) if report else None
             except DamagedError:  # noqa: PERF203  # each of them may be
                 self._spool.drop()
-                say("A sweep that was kept can't be read any more, and is dropped.")
+                self._voice.trouble("Sweeps that were kept can't be read, and are dropped.")
 
     def remove(self, report: Report) -> None:
         """Forget the oldest report, if it still is this one: there may have been no room for it."""
@@ -81,7 +95,11 @@ class Outbox:
     def give_up(self, report: Report) -> None:
         """Forget a report that the hub will never take, and count it."""
         self.remove(report)
-        self._refused += 1
+        self._given_up += 1
+
+    def _give_up_fresh(self) -> None:
+        self._given_up += self._fresh is not None
+        self._fresh = None
 
     def _first(self) -> Report | None:
         return self._spool.first() or self._fresh

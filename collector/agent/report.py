@@ -56,6 +56,11 @@ class Report:
     def is_confirmed(self) -> bool:
         return bool(self.head.get("confirmed"))
 
+    @property
+    def is_believed(self) -> bool:
+        """Whether this machine itself has nothing against it; the hub may still."""
+        return self.is_confirmed or self.head["verdict"] not in {Verdict.FAILED, Verdict.SUSPECT}
+
     def whole(self) -> Body:
         data = as_json({**self.head, "listeners": self.listeners()})
         return Body(gzip.compress(data, 6, mtime=0), is_gzip=True, is_whole=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import suppress
 
 from collector.text import safe
 
 LONGEST = 600  # characters of a line
+NUMBER = re.compile(r"(?<!\d)(?!\d{3}(?!\d))\d+", re.ASCII)  # of three digits are codes of answers
 
 
 def say(text: str) -> None:
@@ -18,15 +20,20 @@ def say(text: str) -> None:
 
 
 class Voice:
-    """A trouble that lasts is told when it comes and when it changes, not at each attempt."""
+    """
+    A trouble that lasts is told when it comes and when it changes, not at each attempt.
+
+    That the time which a hub names is another one, or how long to wait, is no change.
+    """
 
     def __init__(self) -> None:
         self._said = ""
 
     def trouble(self, text: str) -> None:
-        if text != self._said:
+        what = NUMBER.sub("", text)
+        if what != self._said:
             say(text)
-        self._said = text
+        self._said = what
 
     def relief(self) -> bool:
         """Forget the trouble, which is news again should it come back; return if there was one."""

@@ -1,7 +1,10 @@
 """The agent as it runs on a host, against a hub that answers over real sockets."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,6 +135,27 @@ def test_one_look_that_reaches_nobody_is_kept_for_the_next(machine, open_hub):
     assert [each.sweep["interval"] for each in hub.told] == [0, 0]
 
 
+def test_one_look_that_fails_is_told_and_does_not_pass_for_done(machine, hub):
+    (machine.folder / "ss").write_text("#!/bin/sh\nexit 3\n")
+
+    done = machine.run(hub.url, "--once")
+
+    assert done.returncode == 1
+    assert [each.sweep["verdict"] for each in hub.told] == ["failed"]
+    assert "This machine can't be looked at. ss ended with code 3" in done.stderr
+
+
+def test_one_look_that_is_stopped_does_not_pass_for_done(machine, hub):
+    asked = machine.folder / "asked"
+    (machine.folder / "ss").write_text(f"#!/bin/sh\ntouch {asked}\nexec sleep 60\n")
+    agent = machine.start(hub.url, "--once")
+
+    until(asked.exists)
+    _, code = stopped(agent)
+
+    assert (code, hub.told) == (1, [])
+
+
 def test_a_hub_that_forgot_a_digest_is_told_the_same_look_whole(machine, hub):
     machine.start(hub.url, "--interval", "1")
     until(lambda: hub.told and not hub.told[-1].is_whole)
@@ -172,6 +196,19 @@ def test_a_sweep_that_the_hub_will_never_take_is_dropped(machine, hub):
         f"{REFUSES} It answers 413: Too large.",
         f"{AGENT} The hub takes sweeps again. Delivered: 1. Dropped: 2.",
     ]
+
+
+def test_a_trouble_of_which_only_the_time_is_another_is_said_once(machine, hub):
+    hub.script = [
+        problem(400, "invalid", f"taken_at: the clock says 12:00:{second}, and here it is 11:50:01")
+        for second in (1, 16, 31, 46)
+    ]
+    agent = machine.start(hub.url, "--interval", "1")
+
+    hub.wait(5)
+    said, _ = stopped(agent)
+
+    assert len([line for line in said if "the clock says" in line]) == 1
 
 
 def test_an_agent_that_is_not_let_in_says_so_once_and_keeps_what_it_sees(machine, hub):
@@ -261,6 +298,34 @@ def test_a_token_file_that_everybody_can_read_is_refused(machine, hub):
     assert f"Run chmod o= {machine.token}" in done.stderr
     assert TOKEN not in done.stderr
     assert hub.told == []
+
+
+def test_what_nobody_reads_is_told_in_a_line(machine, hub):
+    agent = machine.start(hub.url, "--print")
+
+    agent.stdout.close()
+    _, said = agent.communicate()
+
+    assert (agent.returncode, said) == (1, "portatlas-agent: It can't be printed: Broken pipe.\n")
+
+
+def test_who_has_no_home_is_asked_for_a_folder():
+    if os.geteuid():
+        pytest.skip("it takes root to be somebody else")
+    script = """
+import os, shutil  # before there is nothing that may be read any more
+from collector.agent.command import main
+os.environ.pop("HOME", None)
+os.setuid(2**31 - 3)
+main(["--hub", "http://127.0.0.1", "--token-file", "token"])
+"""
+
+    done = subprocess.run(  # noqa: S603  # our own script
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 2
+    assert "Who has no home names a folder by --spool DIR." in done.stderr
 
 
 def test_print_posts_nothing(machine, hub):
