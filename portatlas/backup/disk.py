@@ -61,13 +61,14 @@ def rename(one: Path, other: Path) -> None:
 
 @contextmanager
 def kept_aside(file: Path, at: datetime) -> Iterator[Path]:
-    """Give a file a second name, under which it stays if all inside succeeds; yield that."""
+    """Give a file a second name, under which it stays once another has its place; yield that."""
     kept = file.with_name(f"{file.name}.before-{at:%Y%m%dT%H%M%SZ}")
     kept.hardlink_to(file)
     try:
         yield kept
     except BaseException:
-        kept.unlink()
+        if kept.samefile(file):  # else this is the only name that it has
+            kept.unlink()
         raise
 
 

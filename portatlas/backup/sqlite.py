@@ -26,6 +26,7 @@ from portatlas.backup.manifest import Manifest
 PAGES = 1024  # copied between two looks at how far it is
 PATIENCE = 5  # seconds for somebody who is just about to close it
 PRIMARY = 0xFF  # the bits of an error code that say what it is; the others say it more closely
+OF_THE_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 SIDE_FILES = ("-wal", "-shm", "-journal")  # what belongs to a database beside its file
 
 
@@ -86,7 +87,11 @@ class SQLite:
     def alone(self) -> Iterator[None]:
         """Hold it so that nobody else has it open. Raises BackupError, saying who has."""
         self._django.close()
-        with closing(_open(self.file, PATIENCE)) as lock:
+        if not self.file.exists():
+            self.file.touch(mode=0o600)  # as `datadir` begins a database of its own
+        with _faults(self.file):
+            lock = _open(self.file, PATIENCE)
+        with closing(lock):
             try:
                 # Both are for him alone who is the only one; the first takes away the log, too.
                 lock.execute("PRAGMA journal_mode = DELETE").fetchone()
@@ -131,6 +136,8 @@ class SQLite:
             with _in_place_of_ours(staged):
                 contents.migrate()
         except (DatabaseError, InconsistentMigrationHistory) as exc:
+            if getattr(exc.__cause__, "sqlite_errorcode", 0) & PRIMARY in OF_THE_DISK:
+                raise _fault(exc.__cause__, staged) from exc
             raise BadFileError(
                 f"This backup can't be brought up to date: {safe(str(exc), 300)}."
             ) from exc
@@ -207,6 +214,8 @@ def _in_place_of_ours(file: Path) -> Iterator[None]:
     ours = connections[DEFAULT_DB_ALIAS]
     other = ours.copy()
     other.settings_dict["NAME"] = file
+    # The log of WAL mode goes into the file when that is closed, and nobody hears if it can't.
+    other.settings_dict["OPTIONS"] |= {"init_command": "PRAGMA journal_mode = DELETE"}
     connections[DEFAULT_DB_ALIAS] = other
     try:
         yield

@@ -5,10 +5,12 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tarfile
 from contextlib import closing, contextmanager
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.db import connection
 
 from notes.models import PortNote
@@ -16,6 +18,7 @@ from portatlas.backup import sqlite
 from portatlas.backup.workspace import PREFIX
 from portatlas.terminal.exits import Exit
 from tests.conftest import NOON
+from tests.portatlas.backup.test_backup import no_file_longer_than
 
 pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="this is about its files")
 
@@ -169,4 +172,45 @@ def test_who_is_killed_half_way_has_changed_nothing(site, file, backup):
     assert site.rows() == before
     assert [*site.data.glob(f"{PREFIX}*/database.sqlite3")] != []
     assert site.run("restore", backup)[2] == Exit.DONE
+    assert (site.rows(), site.left_over()) == (before, [])
+
+
+def test_a_database_that_is_not_there_yet_is_restored(site, backup):
+    before = site.rows()
+    connection.close()
+    file = connection.settings_dict["NAME"] = site.data / "new.sqlite3"
+
+    out, err, code = site.run("restore", backup)
+
+    assert (err, code, b"is kept as" in out) == ("", Exit.DONE, False)
+    assert site.rows() == before
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_folder_that_is_not_there_is_told_in_a_sentence(site, backup):
+    connection.close()
+    connection.settings_dict["NAME"] = site.data / "nowhere" / "new.sqlite3"
+
+    _out, why, code = site.run("restore", backup)
+
+    assert (f"No such file or directory ({site.data}/nowhere" in why, code) == (True, Exit.FAILED)
+
+
+def test_a_disk_that_is_too_full_for_what_is_brought_up_to_date_changes_nothing(site, tmp_path):
+    """The database grows by its migrations; all that was written before fits."""
+    call_command("migrate", "notifications", "0002", verbosity=0)
+    PortNote.objects.update(description="much " * 800_000)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM")
+    site.run("backup", tmp_path / "old.tar")
+    call_command("migrate", verbosity=0)
+    before = site.rows()
+    connection.close()
+    with tarfile.open(tmp_path / "old.tar") as archive:
+        size = archive.getmember("database.sqlite3").size
+
+    with no_file_longer_than(size):
+        _out, why, code = site.run("restore", tmp_path / "old.tar")
+
+    assert ("unfinished" in why, "look at the disk" in why, code) == (True, True, Exit.FAILED)
     assert (site.rows(), site.left_over()) == (before, [])

@@ -9,6 +9,7 @@ from portatlas.backup import disk
 from portatlas.backup.faults import BackupError
 from portatlas.backup.progress import Progress
 from portatlas.backup.workspace import PREFIX, workspace
+from tests.conftest import NOON
 
 
 def test_a_workspace_is_private_and_goes_in_the_end(tmp_path):
@@ -33,6 +34,32 @@ def test_what_the_dead_have_left_goes_and_what_the_living_have_stays(tmp_path):
             tmp_path / "other",
             tmp_path / f"{PREFIX}link",
         }
+
+
+def test_the_old_file_stays_once_another_has_its_place_whatever_happens_then(tmp_path):
+    def replace():
+        with disk.kept_aside(old, NOON):
+            new.rename(old)
+            raise KeyboardInterrupt
+
+    old, new = tmp_path / "file", tmp_path / "new"
+    old.write_text("old")
+    new.write_text("new")
+
+    with pytest.raises(KeyboardInterrupt):
+        replace()
+
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"old", "new"}
+
+
+def test_a_file_whose_place_nothing_took_has_one_name(tmp_path):
+    old = tmp_path / "file"
+    old.write_text("old")
+
+    with pytest.raises(KeyboardInterrupt), disk.kept_aside(old, NOON):
+        raise KeyboardInterrupt
+
+    assert [*tmp_path.iterdir()] == [old]
 
 
 def test_too_little_room_is_said_before_anything_is_written(tmp_path):
