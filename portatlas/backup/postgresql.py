@@ -49,6 +49,7 @@ class PostgreSQL:
         """Dump it into a new file; return what is in the dump, and the version of the server."""
         with transaction.atomic(), self.connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # a dump takes long
             found = self.contents()
             if found is None:
                 raise BackupError("There is nothing in the database yet: run migrate first.")

@@ -74,6 +74,17 @@ def test_a_dump_is_of_one_moment_whoever_writes_meanwhile(site, tmp_path):
 
 
 @on_postgresql
+def test_a_dump_may_take_longer_than_the_server_lets_anybody_idle(site, tmp_path, programs):
+    with connection.cursor() as cursor:
+        name = connection.settings_dict["NAME"]
+        cursor.execute(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '50ms'")
+    connection.close()
+    programs("pg_dump", f'sleep 0.5\nexec {shutil.which("pg_dump")} "$@"')
+
+    assert site.run("backup", tmp_path / "one.tar")[2] == Exit.DONE
+
+
+@on_postgresql
 def test_who_is_connected_is_named(site, backup):
     before = site.rows()
     connection.close()
