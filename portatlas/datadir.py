@@ -51,7 +51,7 @@ def secret_key(path: Path) -> str:
         finally:
             draft.unlink(missing_ok=True)
     try:
-        return file.read_text(encoding="ascii")
+        return file.read_text(encoding="utf-8")  # one that a restore brought may have any letters
     except (OSError, UnicodeDecodeError) as exc:
         raise ImproperlyConfigured(
             f"The secret key can't be read ({exc}). Run as the user whose data directory it is, "

@@ -1,7 +1,8 @@
 """Read settings from the environment, loudly.
 
 A value that is present but malformed is a deployment mistake, so it raises
-ImproperlyConfigured instead of falling back to a default. An empty value is none.
+ImproperlyConfigured instead of falling back to a default. An empty variable is none; an empty
+file is a mistake.
 """
 
 import os
@@ -19,10 +20,20 @@ def text(name: str, default: str) -> str:
     """Return $NAME, or the content of the file that $NAME_FILE points to (for secrets)."""
     if path := os.environ.get(f"{name}_FILE"):
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
+            value = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as exc:
             raise ImproperlyConfigured(f"{name}_FILE: {exc}") from exc
+        if not value:  # or each service would make a secret key of its own
+            raise ImproperlyConfigured(f"{name}_FILE: {path} is empty.")
+        return value
     return os.environ.get(name) or default
+
+
+def source(name: str) -> str:
+    """Return where `text` has $NAME from, in words: a file, a variable, or "" if from neither."""
+    if path := os.environ.get(f"{name}_FILE"):
+        return f"{path} ({name}_FILE)"
+    return name if os.environ.get(name) else ""
 
 
 def must_match(name: str, value: str, pattern: str) -> str:

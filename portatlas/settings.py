@@ -20,6 +20,7 @@ DATA_DIR = datadir.prepare(Path(env.text("PORTATLAS_DATA", str(datadir.usual(BAS
 
 DEBUG = env.flag("PORTATLAS_DEBUG", default=False)
 SECRET_KEY = env.text("PORTATLAS_SECRET_KEY", "") or datadir.secret_key(DATA_DIR)
+PORTATLAS_SECRET_KEY_SOURCE = env.source("PORTATLAS_SECRET_KEY")  # "": the data directory
 ALLOWED_HOSTS = [
     env.must_match("PORTATLAS_ALLOWED_HOSTS", name, r"\*|[\w.:\[\]-]+")
     for name in env.words("PORTATLAS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")

@@ -55,8 +55,16 @@ def read(cursor, tables: Collection[str]) -> Contents | None:
 
 
 def refuse_others(found: Contents | None, manifest: Manifest) -> None:
-    """Raise BadFileError unless a database holds what the manifest beside it says."""
-    if found != Contents(manifest.migrations, manifest.counts):
+    """
+    Raise BadFileError unless a database holds what the manifest beside it says.
+
+    Only what both count is compared: another version may count more, or less.
+    """
+    if (
+        found is None
+        or found.migrations != manifest.migrations
+        or any(found.counts.get(what, count) != count for what, count in manifest.counts.items())
+    ):
         raise BadFileError(
             "This backup can't be used: its database does not hold what its manifest says. "
             "Somebody has changed it."

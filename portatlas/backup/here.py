@@ -12,4 +12,5 @@ def here() -> Installation:
         host_id=settings.PORTATLAS_HOST_ID,
         secret_key=settings.SECRET_KEY,
         data=settings.DATA_DIR,
+        key_source=settings.PORTATLAS_SECRET_KEY_SOURCE,
     )

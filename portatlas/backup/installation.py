@@ -27,10 +27,16 @@ class Installation:
     host_id: str
     secret_key: str
     data: Path  # its directory
+    key_source: str  # what the environment takes the key from, "" if it is that of the directory
 
     @property
     def key_file(self) -> Path:
         return self.data / datadir.SECRET_KEY
+
+    @property
+    def key_place(self) -> str:
+        """Say where the key is that is in use."""
+        return self.key_source or str(self.key_file)
 
     def fate(self, fingerprint: str, brought: str | None) -> KeyFate:
         """Say what comes of a backup's key: its fingerprint, and itself if the backup has it."""
@@ -38,8 +44,7 @@ class Installation:
             return KeyFate.SAME
         if brought is None:
             return KeyFate.MISSING
-        is_in_use = self.key_file.exists() and self.key_file.read_text() == self.secret_key
-        return KeyFate.TAKEN if is_in_use else KeyFate.OVERRULED
+        return KeyFate.OVERRULED if self.key_source else KeyFate.TAKEN
 
     @contextmanager
     def taking(self, key: str | None, at: datetime) -> Iterator[None]:
@@ -48,8 +53,9 @@ class Installation:
             yield
             return
         draft = self.key_file.with_name(f".{self.key_file.name}.{os.getpid()}")
+        draft.unlink(missing_ok=True)  # of somebody who was killed; in a container PIDs come again
         try:
-            with open(draft, "x", opener=disk.private) as file:
+            with open(draft, "x", encoding="utf-8", opener=disk.private) as file:
                 file.write(key)
             owner = self.key_file.stat()
             os.chown(draft, owner.st_uid, owner.st_gid)

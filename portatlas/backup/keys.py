@@ -6,7 +6,7 @@ import re
 from portatlas.backup.faults import BadFileError
 
 NAME = "secret_key"
-LONGEST = 4096  # bytes
+LONGEST = 2**16  # bytes
 
 
 def fingerprint(key: str) -> str:
@@ -17,7 +17,7 @@ def fingerprint(key: str) -> str:
 def read(data: bytes, expected: str) -> str:
     """Return the key that a backup has. Raises BadFileError if it is not the one it speaks of."""
     key = data.decode("utf-8", "replace")
-    if not re.fullmatch(r"\S(.*\S)?", key) or fingerprint(key) != expected:
+    if not re.fullmatch(r"\S(.*\S)?", key, re.DOTALL) or fingerprint(key) != expected:
         raise BadFileError(
             "This backup can't be used: its secret key is not the one that it was made with. "
             "Somebody has changed it."

@@ -16,9 +16,9 @@ OF_KEY = {
     KeyFate.SAME: "Its secret key is the one here.",
     KeyFate.TAKEN: "Its secret key comes into {key}; the one there is kept beside it.",
     KeyFate.OVERRULED: (
-        "Its secret key is not the one that PORTATLAS_SECRET_KEY has here, which goes on: set it "
-        "to what tar xOf FILE secret_key prints. Until then the secrets of channels can't be read, "
-        "and people have to log in again."
+        "Its secret key is not that of {key}, which goes on here: put there what tar xOf FILE "
+        "secret_key prints. Until then the secrets of channels can't be read, and people have to "
+        "log in again."
     ),
     KeyFate.MISSING: (
         "It was made under another secret key, which is not in it: the secrets of channels have to "
@@ -28,7 +28,7 @@ OF_KEY = {
 
 
 def made(name: str, backup: Manifest, key: str) -> Iterator[str]:
-    """Say what is in a backup that was written; `key` is the file of the secret key."""
+    """Say what is in a backup that was written; `key` is where the secret key is."""
     counts = ", ".join(f"{what} {count:,}" for what, count in backup.counts.items())
     yield f"{name} is written: {in_bytes(backup.size)}; {counts}."
     yield (WITH_KEY if backup.has_key else WITHOUT_KEY).format(key=key)

@@ -18,6 +18,7 @@ PREFIX = ".portatlas-unfinished-"
 @contextmanager
 def workspace(parent: Path) -> Iterator[Path]:
     """Make a folder (0700) in a folder, and take it away in the end with what is in it."""
+    parent = parent.resolve()  # who names it may name a link; what is found in it is never followed
     making = _lock(parent)  # or another start takes a folder not yet locked for a dead one's
     try:
         _take_away_the_dead(parent)

@@ -56,6 +56,7 @@ def test_check_deploy_is_clean_in_production(run):
         ("PORTATLAS_BROKER_URL", "amqp://me:hunter2@x", "PORTATLAS_BROKER_URL must match"),
         ("DATABASE_URL", "oops://me:hunter2@x", "DATABASE_URL must be a URL like postgres://"),
         ("PORTATLAS_SECRET_KEY_FILE", "/nonexistent", "PORTATLAS_SECRET_KEY_FILE: "),
+        ("PORTATLAS_SECRET_KEY_FILE", "/dev/null", "_KEY_FILE: /dev/null is empty."),
         ("PORTATLAS_DATA", "/proc/nowhere", "set PORTATLAS_DATA to a folder of your own"),
     ],
 )

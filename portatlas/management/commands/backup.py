@@ -52,7 +52,7 @@ class Command(Door):
             else:
                 made = making.into_file(Path(file), force=force)
         name = "The backup" if file == STANDARD else file
-        for line in words.made(name, made, str(here().key_file)):
+        for line in words.made(name, made, here().key_place):
             self.warn(line)
 
 

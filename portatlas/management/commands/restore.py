@@ -45,7 +45,7 @@ class Command(Door):
                 dry_run=dry_run,
                 progress=progress,
             )
-        told = words.restored(done, str(here().key_file), dry_run=dry_run, start=f"{program()} up")
+        told = words.restored(done, here().key_place, dry_run=dry_run, start=f"{program()} up")
         for line in told:
             self.say(f"{line}\n")
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import resource
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from django.urls import reverse
 
 from collector.models import Host, PortRuntime
 from notes.models import PortNote
+from portatlas import datadir
 from portatlas.backup.archive import Writer
 from portatlas.backup.manifest import KINDS
 from portatlas.notifications import vault
@@ -134,6 +136,15 @@ def test_a_backup_is_its_owners_alone_and_replaces_nothing_unasked(site, backup)
     assert backup.read_bytes() != content
 
 
+def test_the_folder_of_a_backup_may_be_named_by_a_link(site, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "backups").symlink_to("disk")
+
+    assert site.run("backup", tmp_path / "backups" / "one.tar")[2] == Exit.DONE
+
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["one.tar"]
+
+
 @pytest.mark.parametrize("name", ["", "nowhere/backup.tar"])
 def test_what_is_no_file_is_refused(site, tmp_path, name):
     assert site.run("backup", tmp_path / name)[2] == Exit.USAGE
@@ -208,6 +219,14 @@ def test_what_was_brought_up_to_date_since_is_so_after_a_restore(site, tmp_path)
     assert (err, code) == ("", Exit.DONE)
     assert len(site.rows()["django_migrations"]) == len(latest)
     assert Channel.objects.get().name == "hook"
+
+
+def test_a_backup_that_counts_other_things_is_restored(site, backup):
+    with_manifest(backup, counts={"hosts": 1, "ships": 7})
+    before = site.rows()
+
+    assert site.run("restore", backup)[1:] == ("", Exit.DONE)
+    assert site.rows() == before
 
 
 OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
@@ -308,17 +327,70 @@ def read(file) -> str:
     ("arguments", "said"),
     [
         ([], "made under another secret key, which is not in it"),
-        (["--with-secrets"], "set it to what tar xOf FILE secret_key prints"),
+        (["--with-secrets"], "not that of /run/key (PORTATLAS_SECRET_KEY_FILE), which goes on"),
     ],
 )
 def test_a_key_that_the_environment_names_is_left_alone(site, tmp_path, settings, arguments, said):
     site.run("backup", tmp_path / "a.tar", *arguments)
     settings.SECRET_KEY = "of the environment"
+    settings.PORTATLAS_SECRET_KEY_SOURCE = "/run/key (PORTATLAS_SECRET_KEY_FILE)"
+    (site.data / "secret_key").write_text("of the environment")  # it was copied from there once
 
     out, _err, code = site.run("restore", tmp_path / "a.tar")
 
     assert (said in out.decode(), code) == (True, Exit.DONE)
-    assert read(site.data / "secret_key") == KEY
+    assert read(site.data / "secret_key") == "of the environment"
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [
+        ("PORTATLAS_SECRET_KEY", "PORTATLAS_SECRET_KEY"),
+        ("PORTATLAS_SECRET_KEY_FILE", "{file} (PORTATLAS_SECRET_KEY_FILE)"),
+        ("PORTATLAS_LOG_LEVEL", "{data}/secret_key"),
+    ],
+)
+def test_the_key_to_keep_is_looked_for_where_it_is(site, tmp_path, variable, place):
+    (tmp_path / "key").write_text(KEY)
+    value = {"PORTATLAS_SECRET_KEY": KEY, "PORTATLAS_LOG_LEVEL": "INFO"}.get(
+        variable, str(tmp_path / "key")
+    )
+
+    done = subprocess.run(  # noqa: S603  # our own manage.py
+        [sys.executable, "manage.py", "backup", tmp_path / "one.tar"],
+        env=site.environment | {variable: value},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    kept = place.format(file=tmp_path / "key", data=site.data)
+    assert f"The secret key is not in it. Keep {kept} too, or say" in done.stderr
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "ü" * 60, "k" * 5000])
+def test_whatever_was_the_key_comes_back(site, tmp_path, settings, key):
+    settings.SECRET_KEY = key
+    site.run("backup", tmp_path / "with.tar", "--with-secrets")
+    settings.SECRET_KEY = "another"
+    (site.data / "secret_key").write_text("another")
+
+    assert site.run("restore", tmp_path / "with.tar")[2] == Exit.DONE
+
+    assert datadir.secret_key(site.data) == key
+
+
+def test_a_key_that_somebody_who_was_killed_began_to_write_is_in_nobodys_way(
+    site, tmp_path, settings
+):
+    site.run("backup", tmp_path / "with.tar", "--with-secrets")
+    settings.SECRET_KEY = "another"
+    (site.data / "secret_key").write_text("another")
+    (site.data / f".secret_key.{os.getpid()}").write_text("a key of sixty")
+
+    assert site.run("restore", tmp_path / "with.tar")[2] == Exit.DONE
+
+    assert (read(site.data / "secret_key"), site.left_over()) == (KEY, [])
 
 
 def test_a_pipe_gets_a_backup_and_gives_one(site, tmp_path, monkeypatch):
