@@ -104,3 +104,22 @@ def test_a_folder_that_is_not_there_is_told_in_a_sentence(prepare, tmp_path):
         prepare(file=tmp_path / "nowhere" / "token")
 
     assert Token.objects.count() == 0
+
+
+def test_a_collector_that_was_switched_off_is_told_in_a_sentence(prepare, tmp_path):
+    prepare()
+    get_user_model().objects.update(is_active=False)
+    (tmp_path / "token").unlink()
+
+    with pytest.raises(CommandError, match="no token for the collector: This user is not active"):
+        prepare()
+
+    assert Token.objects.get().revoked_at is None
+
+
+def test_a_token_whose_time_is_over_makes_room_for_another(prepare, tmp_path):
+    first = prepare()
+    Token.objects.update(expiry="2026-01-01T00:00Z")
+    (tmp_path / "token").unlink()
+
+    assert prepare() != first

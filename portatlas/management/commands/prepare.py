@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 from django.db import DatabaseError, transaction
 from django.utils import timezone
@@ -18,7 +19,7 @@ from django_celery_beat.models import PeriodicTask
 from collector.schedule import TASK
 from portatlas.management.commands.up import Command as Up
 from portatlas.tokens import services
-from portatlas.tokens.models import Token, TokenState
+from portatlas.tokens.models import Token
 from portatlas.tokens.scopes import Scope
 
 COLLECTOR = "collector"  # the name of the account, and of its token
@@ -45,6 +46,8 @@ class Command(Up):
                 self.let_collect(collector_token, settings.PORTATLAS_HOST_ID)
         except DatabaseError as exc:
             raise CommandError(f"The database can't be used: {exc}") from exc
+        except ValidationError as exc:  # somebody switched its user off
+            raise CommandError(f"There is no token for the collector: {exc.messages[0]}") from exc
         except OSError as exc:
             raise CommandError(f"{collector_token} can't be used: {exc.strerror}.") from exc
 
@@ -73,7 +76,7 @@ def entrust(host_id: str, *, at: datetime) -> str:
     )
     may_bring = Permission.objects.get_by_natural_key("add_host", "collector", "host")
     user.user_permissions.add(may_bring)
-    for lost in Token.objects.in_state(TokenState.LIVE, at).filter(user=user, name=COLLECTOR):
+    for lost in Token.objects.filter(user=user, name=COLLECTOR, revoked_at=None):
         services.revoke(lost, at=at)
     for task in PeriodicTask.objects.filter(task=TASK, enabled=True):
         task.enabled = False
