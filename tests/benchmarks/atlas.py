@@ -14,7 +14,7 @@ EVENTS = 10  # of each port, one a day
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 END = (
     '[{"address": "0.0.0.0", "device": "", "scope": "any", "backlog": 0, "limit": 128, '
-    '"cookie": "1", "inode": 1, "family": "ipv4", "pid": 1, "process_name": "server"}]'
+    '"cookie": "1", "inode": 1, "family": "v4", "pid": 1, "process_name": "server"}]'
 )
 NOTHING = {  # what a column holds of which nothing is told
     models.JSONField: "'[]'",
