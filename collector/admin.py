@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from collector.models import Coverage, Host, HostEvent, PortEvent
+from collector.models import Coverage, Host, HostEvent, PortEvent, Transient
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -47,6 +47,15 @@ class HostEventAdmin(ReadOnlyAdmin):
     list_select_related = ("host",)
     search_fields = ("detail",)
     date_hierarchy = "timestamp"
+    show_full_result_count = False
+
+
+@admin.register(Transient)
+class TransientAdmin(ReadOnlyAdmin):
+    list_display = ("opened_at", "closed_at", "host", "port", "protocol", "process_name", "pid")
+    list_filter = ("protocol", "host")
+    list_select_related = ("host",)
+    search_fields = ("=port", "process_name")
     show_full_result_count = False
 
 

@@ -19,7 +19,7 @@ from portatlas.words import ago, span
 OF_HOST = (
     *("host_id", "digest", "verdict", "reason", "owners_reason", "unsettled", "booted_at"),
     *("sweep_interval", "last_look_at", "last_sweep_at", "watched_since", "watched_until"),
-    *("refused_at", "refused_reason", "retired_at"),
+    *("refused_at", "refused_reason", "retired_at", "event_source"),
 )
 MOVING = ("last_look_at", "last_sweep_at", "watched_until")
 COLUMNS = [field.attname for field in Host._meta.concrete_fields if field.name in OF_HOST]

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from collector import admin as plain
 from collector import asking
-from collector.models import Coverage, Host, HostEvent, PortEvent
+from collector.models import Coverage, Host, HostEvent, PortEvent, Transient
 from portatlas.admin.linked import host_link, in_place_of, moment, port_address
 from portatlas.board.timeline import Line
 from portatlas.board.triage import PATIENCE
@@ -95,6 +95,23 @@ class HostEventAdmin(plain.HostEventAdmin):
     @admin.display(description="host", ordering="host")
     def of_host(self, event):
         return host_link(event.host_id)
+
+
+@in_place_of(Transient)
+class TransientAdmin(plain.TransientAdmin):
+    list_display = ("opened", "closed", "of_host", "port", "protocol", "process_name", "pid")
+
+    @admin.display(description="opened (UTC)", ordering="opened_at")
+    def opened(self, transient):
+        return moment(transient.opened_at)
+
+    @admin.display(description="closed (UTC)", ordering="closed_at")
+    def closed(self, transient):
+        return moment(transient.closed_at)
+
+    @admin.display(description="host", ordering="host")
+    def of_host(self, transient):
+        return host_link(transient.host_id)
 
 
 @in_place_of(Coverage)

@@ -28,6 +28,8 @@ LOOKS = (
     "unsettled",
     "refused_at",
     "retired_at",
+    "event_source",
+    "event_source_reason",
 )
 _HOSTS = (
     "SELECT host_id, sweep_interval, CAST(COALESCE(watched_until, last_look_at) AS text), "  # noqa: S608  # names of our own

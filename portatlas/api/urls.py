@@ -11,6 +11,7 @@ from portatlas.api.ports import PortViewSet
 from portatlas.api.problem_types import explained
 from portatlas.api.summary import SummaryView
 from portatlas.api.sweeps import SweepList
+from portatlas.api.transients import TransientViewSet
 
 LIST, ONE = {"get": "list"}, {"get": "retrieve"}
 HOST = rf"(?P<host_id>{HOST_ID})"
@@ -25,6 +26,7 @@ urlpatterns = [
     re_path(rf"^hosts/{HOST}/$", HostViewSet.as_view(ONE), name="api-host"),
     path("host-events/", HostEventViewSet.as_view(LIST), name="api-host-events"),
     path("coverage/", CoverageViewSet.as_view(LIST), name="api-coverage"),
+    path("transients/", TransientViewSet.as_view(LIST), name="api-transients"),
     path("summary/", SummaryView.as_view(), name="api-summary"),
     path("sweeps/", SweepList.as_view(), name="sweeps"),
     path("notes/", NoteList.as_view(), name="notes"),

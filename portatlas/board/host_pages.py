@@ -13,6 +13,7 @@ from portatlas.board import sight
 from portatlas.board.fleet import fleet, total
 from portatlas.board.selection import link
 from portatlas.board.stretches import Bar, watch
+from portatlas.board.transients import newest
 from portatlas.board.views import may_see_ports
 from portatlas.hosts import NEWS, HostView
 from portatlas.models import BOOT, Port
@@ -80,6 +81,8 @@ def host(request: HttpRequest, host_id: str) -> HttpResponse:
             "verdict": sight.verdict(found),
             "remedy": sight.remedy(found),
             "owners": sight.owners(found),
+            "between_looks": sight.between_looks(found),
+            "transients": list(newest(found)),
             "never_shown": sight.NEVER_SHOWN,
         },
     )

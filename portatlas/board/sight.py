@@ -1,7 +1,7 @@
 """How well a host is seen, in plain words: what a verdict means, and what to do about it."""
 
 from collector.models import Host
-from collector.sweep import OwnersSeen, Verdict
+from collector.sweep import EventSource, OwnersSeen, Verdict
 
 VERDICTS = {
     Verdict.COMPLETE: "Everything that listens was seen.",
@@ -23,6 +23,10 @@ OWNERS = {
     OwnersSeen.SOME: "Who holds a port could be seen for some ports only.",
     OwnersSeen.NONE: "Who holds a port could be seen for none.",
 }
+TOLD_BY = {
+    EventSource.EBPF: "The kernel tells of each port as it opens or closes (eBPF), and a look follows.",
+    EventSource.NOTHING: "What comes and goes between two looks is not seen.",
+}
 NEVER_SHOWN = (
     "Ports that a container engine or Kubernetes forwards by NAT or IPVS, without any socket.",
     "Listeners inside a container's own network namespace.",
@@ -37,6 +41,11 @@ def verdict(host: Host) -> str:
 def remedy(host: Host) -> str:
     """Say what to do about the verdict of the last look; "" when there is nothing to do."""
     return REMEDIES[Verdict(host.verdict)]
+
+
+def between_looks(host: Host) -> str:
+    """Say what is known between two looks, and if that is nothing, why and what would mend it."""
+    return f"{TOLD_BY[EventSource(host.event_source)]} {host.event_source_reason}".strip()
 
 
 def owners(host: Host) -> str:

@@ -26,10 +26,12 @@ from portatlas.board.steps import first_steps
 from portatlas.hosts import OF_HOST, host_views, hosts_of
 from portatlas.models import MAY_WRITE, SEE_PORTS, Port
 from portatlas.overview import Overview
+from portatlas.silence import silent_since
 from portatlas.tally import Tally, page, tally
 from portatlas.words import ago
 
 CARDS = 100  # a page
+REFRESH, REFRESH_IN_TIME = 5000, 1000  # milliseconds; the latter where a kernel tells of events
 MOST_TROUBLE = 10  # hosts of which the board tells what is wrong
 
 may_see_ports = permission_required(SEE_PORTS, raise_exception=True)
@@ -83,6 +85,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "selection": selection,
         "here": request.get_full_path(),
         "hosts": hosts,
+        "refresh_every": REFRESH_IN_TIME if _is_told_in_time(shown, now) else REFRESH,
         "shown": views[0] if len(views) == 1 else None,
         "summary": Overview.of(shown, visible, now),
         "troubled": troubled[:MOST_TROUBLE],
@@ -131,6 +134,11 @@ def _rows(  # noqa: PLR0913  # what is shown, and where in it
     if not selection.clients:
         board = board.without_clients()
     return list(board.order_by(*selection.order)[offset : offset + CARDS])
+
+
+def _is_told_in_time(hosts: Sequence[Host], now: datetime) -> bool:
+    """Whether what happens to any of the hosts is known before its next look is due."""
+    return any(host.event_source and not silent_since(host, now) for host in hosts)
 
 
 def _moved(rows: Sequence[Port]) -> dict[int, Port]:

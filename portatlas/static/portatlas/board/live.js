@@ -1,6 +1,5 @@
 // Keeps the board live: refreshes it, but never under somebody's hands, and tells how old it is.
 
-const EVERY = 5000; // milliseconds between two refreshes
 const TYPING = 3000; // milliseconds after a key in which somebody may go on typing
 const READING = 12000; // milliseconds for which a message stays
 
@@ -19,7 +18,11 @@ const isBusy = () =>
 
 // Ask for the board that the address names, and put it in the place of the one on the screen.
 export const refresh = () => htmx.ajax("GET", address(), { target: "#board", swap: "outerMorph" });
-setInterval(() => isBusy() || refresh(), EVERY);
+const keepFresh = () => {
+  isBusy() || refresh();
+  setTimeout(keepFresh, one("#board").dataset.every);
+};
+setTimeout(keepFresh, one("#board").dataset.every);
 document.addEventListener("visibilitychange", () => isBusy() || refresh());
 
 // ---- What the server answers
