@@ -54,7 +54,6 @@ class HostEventAdmin(ReadOnlyAdmin):
 class TransientAdmin(ReadOnlyAdmin):
     list_display = ("opened_at", "closed_at", "host", "port", "protocol", "process_name", "pid")
     list_filter = ("protocol", "host")
-    list_select_related = ("host",)
     search_fields = ("=port", "process_name")
     show_full_result_count = False
 

@@ -51,7 +51,8 @@ class HostSerializer(CountsSerializer, serializers.ModelSerializer):
     `watched_since` is when the stretch of coverage began that is still open. `silent_since` is
     when it was seen last, if three looks are missing by now: what its ports do is unknown.
     `event_source` tells of ports that come and go between two looks; "" where nothing does, and
-    `event_source_reason` says why not. `retired_at` is when somebody said that it is not expected back; that ends with its next look.
+    `event_source_reason` says why not. `retired_at` is when somebody said that it is not expected
+    back; that ends with its next look.
     `problems` say in sentences what is wrong with how it is seen.
     """
 

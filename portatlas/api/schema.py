@@ -35,6 +35,7 @@ TAGS = {
     "host-events": "What befell the machines: boots, gaps, clocks that were set.",
     "hosts": "The machines, and how well each is seen.",
     "coverage": "When each host was watched; nothing is known of the time between.",
+    "transients": "What came and went between two looks, where the kernel tells of it.",
     "sweeps": "What the agents of other machines bring.",
     "summary": "How things stand, in numbers.",
     "discovery": "Ports and hosts for programs that look for targets.",

@@ -39,7 +39,7 @@ class TransientSerializer(serializers.ModelSerializer):
 
 
 class TransientViewSet(Asked, Conditional, viewsets.GenericViewSet):
-    """What came and went between two looks, the last first. Of each host the last 1,000 are kept."""
+    """What came and went between two looks, the last first; the last 1,000 of a host."""
 
     queryset = Transient.objects.all()
     serializer_class = TransientSerializer
@@ -49,7 +49,7 @@ class TransientViewSet(Asked, Conditional, viewsets.GenericViewSet):
 
     @conditional
     def list(self, request):
-        found = self.filter_queryset(Transient.objects.order_by("-closed_at", "-pk"))
+        found = self.filter_queryset(Transient.objects.order_by("-pk"))
         return self.get_paginated_response([told(each) for each in self.paginate_queryset(found)])
 
 

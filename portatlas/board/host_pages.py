@@ -82,7 +82,7 @@ def host(request: HttpRequest, host_id: str) -> HttpResponse:
             "remedy": sight.remedy(found),
             "owners": sight.owners(found),
             "between_looks": sight.between_looks(found),
-            "transients": list(newest(found)),
+            "transients": newest(found),
             "never_shown": sight.NEVER_SHOWN,
         },
     )

@@ -24,7 +24,7 @@ OWNERS = {
     OwnersSeen.NONE: "Who holds a port could be seen for none.",
 }
 TOLD_BY = {
-    EventSource.EBPF: "The kernel tells of each port as it opens or closes (eBPF), and a look follows.",
+    EventSource.EBPF: "The kernel tells of ports that open and close (eBPF), and a look follows.",
     EventSource.NOTHING: "What comes and goes between two looks is not seen.",
 }
 NEVER_SHOWN = (

@@ -15,7 +15,7 @@ def give(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("portatlas", "0005_bring_sweeps"),
-        ("collector", "0007_transient"),
+        ("collector", "0007_news"),
     ]
 
     operations = [migrations.RunPython(give, migrations.RunPython.noop)]

@@ -44,6 +44,7 @@ SEES = [
     "/admin/collector/portevent/",
     "/admin/collector/hostevent/",
     "/admin/collector/coverage/",
+    "/admin/collector/transient/",
     "/api/v1/ports/",
     "/api/v1/notes/",
 ]

@@ -32,8 +32,8 @@ def names(found):
         # Session, user, hosts, three counts.
         ("/hosts/", 6),
         ("/hosts/?q=atlas", 6),
-        # Session, user, host, counts, events, coverage.
-        ("/hosts/atlas/", 6),
+        # Session, user, host, counts, events, coverage, transients.
+        ("/hosts/atlas/", 7),
     ],
 )
 def test_query_count_does_not_grow(

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
-from collector.models import Coverage, HostEvent, PortEvent
+from collector.models import Coverage, HostEvent, PortEvent, Transient
 from tests.conftest import NOON
 
 PAGES = [
@@ -48,6 +48,8 @@ PAGES = [
     ("/admin/collector/host/atlas/change/", 4),
     ("/admin/collector/coverage/", 6),
     ("/admin/collector/coverage/{coverage}/change/", 5),
+    ("/admin/collector/transient/", 5),
+    ("/admin/collector/transient/{transient}/change/", 5),
     ("/admin/collector/hostevent/", 7),
     ("/admin/collector/hostevent/{host_event}/change/", 5),
     # Session, user, what names the state of the data 2, count, rows.
@@ -76,6 +78,9 @@ def test_query_count_does_not_grow(
         coverage = Coverage.objects.create(
             host=port.host, started_at=timezone.now(), ended_at=timezone.now()
         )
+        transient = Transient.objects.create(
+            host=port.host, protocol="tcp", port=number, opened_at=NOON, closed_at=NOON
+        )
         host_event = HostEvent.objects.create(
             host=port.host, event_type="rebooted", timestamp=timezone.now()
         )
@@ -85,6 +90,7 @@ def test_query_count_does_not_grow(
         note=note.pk,
         event=event.pk,
         coverage=coverage.pk,
+        transient=transient.pk,
         host_event=host_event.pk,
     )
 
