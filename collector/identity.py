@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from collector.models import Host
+from django.db.models import Min
+
+from collector.models import Coverage, Host
 from collector.sweep import Sweep
 
 
@@ -28,6 +30,27 @@ def raise_if_other(host: Host, sweep: Sweep) -> None:
             f"Host {sweep.host_id!r} is machine {host.machine_id}, but this look doesn't tell at "
             "which machine it is: /etc/machine-id can't be read there."
         )
+    if _is_over(host, sweep):
+        raise SweepRefusedError(
+            f"Two machines take turns as {sweep.host_id!r} and say that they are one: the one is a "
+            "copy of the other, with its /etc/machine-id. Give the copy an id, a host name and a "
+            "token of its own. If this is a machine that was set back to a snapshot, restart it."
+        )
+
+
+def _is_over(host: Host, sweep: Sweep) -> bool:
+    """
+    Whether the boot of a sweep had ended: one that began before it was seen again since then.
+
+    One machine's boots follow each other. That an earlier one comes back once is taken for a
+    snapshot; whoever has just been given the name is believed.
+    """
+    boots = {host.boot_id, sweep.boot_id} - {""}
+    if len(boots) < 2 or not host.machine_id:
+        return False
+    stretches = Coverage.objects.filter(host=host, boot_id__in=boots).order_by()
+    began = dict(stretches.values_list("boot_id").annotate(Min("started_at")))
+    return len(began) == 2 and began[sweep.boot_id] > began[host.boot_id]
 
 
 def refuse(host_id: str, at: datetime, reason: str) -> None:
