@@ -32,6 +32,7 @@ class SharedScheduler(DatabaseScheduler):
         except (DatabaseError, InterfaceError) as exc:
             logger.warning("Task %r has to wait for the database: %s", entry.name, exc)
             self._is_our_turn = False
+            reserved.model.last_run_at = reserved.last_run_at = known  # as it still is told there
             close_old_connections()
         return reserved
 

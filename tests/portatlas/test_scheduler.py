@@ -111,6 +111,18 @@ def test_without_the_database_a_turn_waits_and_beat_goes_on(beats, time_machine,
     assert "Task 'task' has to wait for the database" in caplog.text
 
 
+@pytest.mark.django_db(transaction=True)  # as above
+def test_once_the_database_is_back_the_next_turn_is_sent(beats, time_machine):
+    time_machine.move_to(NOON + TURN, tick=False)
+    with connection.execute_wrapper(_away):
+        beats[0].tick()
+
+    time_machine.move_to(NOON + 2 * TURN, tick=False)
+    beats[0].tick()
+
+    assert beats[0].sent == [NOON + 2 * TURN]
+
+
 def _away(execute, sql, params, many, context):
     if sql.startswith("UPDATE"):
         raise OperationalError("it is away")
