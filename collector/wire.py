@@ -47,7 +47,8 @@ from collector.sweep import (
 )
 
 MOST_BYTES = 4 * 2**20  # of a body, and of what it unpacks to
-MOST_LISTENERS = MOST_ENDPOINTS = MOST_PIDS = 65_536  # of a sweep, of a sweep, of a listener
+MOST_LISTENERS = MOST_ENDPOINTS = 65_536  # of a sweep
+MOST_OF_ONE = 4_096  # endpoints, and PIDs, of a listener: a page has the rows of a hundred of them
 MOST_ANCESTORS = 64  # of a listener; an agent tells sixteen
 NAME, PATH, SENTENCE = 255, 4096, 1000  # characters that are kept
 SOURCES = "ss", "psutil"  # saved output is read where it is, and sent by nobody
@@ -156,7 +157,7 @@ HEAD: Table = {
 ANCESTOR: Table = {"pid": (_pid, MUST), "name": (_name, MUST)}
 OWNER: Table = {
     "owner_state": (one_of(OwnerState), MUST),
-    "pids": (many(_pid, MOST_PIDS), ()),
+    "pids": (many(_pid, MOST_OF_ONE), ()),
     "process_name": (_name, ""),
     "cmdline": (text(CMDLINE), ""),
     "exe": (text(PATH), ""),
@@ -186,7 +187,7 @@ ENDPOINT: Table = {
 LISTENER: Table = {
     "protocol": (one_of(Protocol), MUST),
     "port": (whole(1, 65535), MUST),
-    "endpoints": (many(_endpoint, MOST_ENDPOINTS), MUST),
+    "endpoints": (many(_endpoint, MOST_OF_ONE), MUST),
     "is_client": (flag, False),
     "well_known": (_short, ""),
 }

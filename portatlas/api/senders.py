@@ -5,7 +5,9 @@ from django.utils import timezone
 from rest_framework import exceptions
 from rest_framework.request import Request
 
+from collector.identity import refuse
 from collector.models import Host
+from collector.sweep import Sweep
 from portatlas.api.throttling import ByCaller, Rate, Window
 from portatlas.tokens import authentication, services, statements
 from portatlas.tokens.models import Token
@@ -13,6 +15,10 @@ from portatlas.tokens.models import Token
 BRING = "collector.add_host"  # the permission that it takes
 FLEET = 10  # times as often as others may ask who brings the sweeps of many hosts
 NEW_HOSTS = Rate(1000, 3600)  # that one who is bound to none may make known
+# What one host may send: as much as if the largest sweep changed with every look.
+BYTES = Rate(2 * 2**30, 3600)
+FEW_BYTES = 4096  # what is not more is not weighed; a digest has 450
+OF_WHOLE, OF_ENDPOINT = 32_768, 1024  # bytes that these count for beside their own
 
 
 def opened(secret: str) -> Token:
@@ -40,9 +46,7 @@ class ByHost(ByCaller):
     """
 
     def allow_request(self, request, view):
-        rate = Rate.of(settings.PORTATLAS_API_RATE)
-        if not bound_to(request):
-            rate = rate._replace(limit=rate.limit * FLEET)
+        rate = _for(request, Rate.of(settings.PORTATLAS_API_RATE))
         self.window = Window("sweeps", sender(request), rate)
         return self.window.count() <= rate.limit
 
@@ -57,6 +61,31 @@ def sender(request: Request) -> str:
     if isinstance(request.auth, Token):
         return f"token-{request.auth.pk}"
     return f"user-{request.user.pk}"
+
+
+def _for(request: Request, rate: Rate) -> Rate:
+    """Return what a sender may of what one host may."""
+    return rate if bound_to(request) else rate._replace(limit=rate.limit * FLEET)
+
+
+def raise_if_too_much(request: Request, size: int) -> None:
+    """
+    Raise for a sender who within the hour sent more bytes than any machine has to tell.
+
+    What it costs to read a sweep and to keep it grows with what it tells, not with the number of
+    requests: so neither the processors nor the disk of the hub are for one host to fill.
+    """
+    window = Window("sweep-bytes", sender(request), _for(request, BYTES))
+    if window.count(size) > window.rate.limit:
+        reason = "These are more and larger sweeps in one hour than a machine has to tell."
+        refuse(bound_to(request), timezone.now(), reason)
+        raise exceptions.Throttled(window.rest, reason)
+
+
+def raise_unless_light(request: Request, sweep: Sweep) -> None:
+    """Raise as above, by what a whole sweep leaves behind, however few its bytes."""
+    endpoints = sum(len(each.endpoints) for each in sweep.listeners)
+    raise_if_too_much(request, OF_WHOLE + OF_ENDPOINT * endpoints)
 
 
 def raise_if_too_many_are_new(request: Request, host_id: str) -> None:

@@ -55,7 +55,7 @@ LISTENERS = objects(
     protocol=words(Protocol),
     port={"type": "integer", "minimum": 1, "maximum": 65535},
     owner_state=words(OwnerState),
-    pids={"type": "array", "items": PID, "maxItems": wire.MOST_PIDS},
+    pids={"type": "array", "items": PID, "maxItems": wire.MOST_OF_ONE},
     process_name=TEXT,
     cmdline=TEXT,
     exe=TEXT,
@@ -74,7 +74,7 @@ LISTENERS = objects(
     well_known=TEXT,
     endpoints=objects(
         ["address"],
-        wire.MOST_ENDPOINTS,
+        wire.MOST_OF_ONE,
         address=TEXT,
         device=TEXT,
         backlog=NUMBER,

@@ -42,6 +42,8 @@ class Compressed(StrictJSON):
         elif encoding != "identity":
             message = "A body comes as it is, or with Content-Encoding: gzip."
             raise Problem("unsupported-media-type", message, headers={"Accept-Encoding": "gzip"})
+        if len(body) > senders.FEW_BYTES:
+            senders.raise_if_too_much(parser_context["request"], len(body))
         return super().parse(io.BytesIO(body))
 
 
@@ -78,6 +80,8 @@ class SweepList(APIView):
             refuse(senders.bound_to(request), now, f"What its agent sent can't be taken. {exc}")
             raise_invalid(exc)
         raise_unless_may_bring(request, message)
+        if not message.digest:
+            senders.raise_unless_light(request, message.sweep)
         outcome = take(message, now)
         if not outcome.dropped:
             swept.send_robust(SweepList, outcome=outcome, pushed=True)

@@ -53,11 +53,11 @@ class Window:
         self.key = f"portatlas:{kind}:{who}:{number}"
         self.rest = (number + 1) * rate.seconds - now  # seconds
 
-    def count(self) -> int:
-        """Count one more and return how many there are; 0 if the cache does not answer."""
+    def count(self, weight: int = 1) -> int:
+        """Count so many more and return how many there are; 0 if the cache does not answer."""
         try:
             cache.add(self.key, 0, timeout=self.rate.seconds + 1)
-            return cache.incr(self.key)
+            return cache.incr(self.key, weight)
         except (no_answer(), ValueError) as exc:  # away, or thrown out a moment ago
             logger.warning("A request was not counted: %s", exc)
             return 0

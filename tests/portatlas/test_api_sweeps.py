@@ -395,6 +395,33 @@ def test_who_sends_too_often_waits_and_a_token_of_many_hosts_may_more_often(
     assert of_many == [200] * 20 + [429]
 
 
+def test_who_sends_more_than_a_machine_has_to_tell_waits_and_its_host_shows_it(bring, monkeypatch):
+    of_each = senders.OF_WHOLE + senders.OF_ENDPOINT
+    monkeypatch.setattr(senders, "BYTES", Rate(3 * of_each, 3600))
+    looks = [sweep(listener(80), ticks=number) for number in range(5)]
+
+    answers = [bring(each) for each in looks[:4]]
+    digest = answers[2].json()["digest"]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[3]["Retry-After"] == "3480"
+    host = Host.objects.get()
+    assert (host.refused_at, host.sweeps) == (WHEN, 3)
+    assert host.refused_reason.startswith("These are more and larger sweeps in one hour than")
+    assert bring(by_digest(looks[4], digest)).json()["outcome"] == "unchanged"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_what_is_large_is_weighed_unpacked_before_it_is_read(pack, bring, make_token, monkeypatch):
+    monkeypatch.setattr(senders, "BYTES", Rate(5000, 3600))
+    headers = {"Content-Encoding": "gzip"} if pack is gzip.compress else {}
+    body, secret = pack(b"[" * 5000), make_token("atlas")
+
+    statuses = [bring(body, secret, **headers).status_code for _ in range(2)]
+
+    assert statuses == [400, 429]
+
+
 def test_wrong_tokens_behind_an_address_keep_no_right_one_out(bring, settings):
     settings.PORTATLAS_API_ANONYMOUS_RATE = "2/min"
     first = sweep(listener(80))

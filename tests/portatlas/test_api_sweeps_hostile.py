@@ -30,7 +30,7 @@ VALID = sweep(listener(80), listener(443, name="caddy"), ticks=1, uptime=1000).a
 usual = settings(
     max_examples=int(os.environ.get("PORTATLAS_FUZZ", "0")) or 40,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 WORDS = ["tcp", "udp", "complete", "partial", "suspect", "failed", "atlas", "beta", "ss", "psutil"]
 TIMES = [NOON, NOON - TICK, NOON + TICK, NOON + 100 * TICK]

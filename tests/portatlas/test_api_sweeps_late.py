@@ -158,7 +158,9 @@ def deliver(spool, secret):
 
 @pytest.mark.django_db
 @settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(STEPS)
 def test_a_spool_that_is_delivered_in_order_tells_what_was_told_in_time(secret, steps):
