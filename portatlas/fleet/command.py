@@ -3,7 +3,7 @@ The command that makes a machine report to this hub. Pure.
 
 It is pasted into a shell. The secret stands in a here-document, which becomes a file that only
 root can read: in no list of processes, in no environment. Python alone is needed, as the agent
-needs it anyway.
+needs it anyway; and sudo, unless the shell is root's.
 """
 
 from shlex import quote
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 # It begins with a blank: most shells keep such a command out of their history.
 COMMAND = Template("""\
- sudo sh <<'PORTATLAS'
+ $$([ "$$(id -u)" = 0 ] || echo sudo) sh <<'PORTATLAS'
 set -eu
 umask 077
 folder=$$(mktemp -d)

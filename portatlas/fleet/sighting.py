@@ -9,6 +9,7 @@ from portatlas.tokens.models import Token, TokenState
 from portatlas.words import ago
 
 SKEW = timedelta(minutes=5)  # by which the clock of a host may be behind
+LATELY = timedelta(minutes=10)  # an agent that is refused asks again within half of that
 
 
 class Sighting(NamedTuple):
@@ -24,22 +25,28 @@ class Sighting(NamedTuple):
         if token is None or token.state(now) != TokenState.LIVE:
             what = "Its token has expired:" if token else "It has no token of its own that holds:"
             return cls("closed", f"{what} nothing is to come by one.", is_over=True)
-        if host and _was_refused(host, token):
-            refused = f"A sweep was refused {ago(host.refused_at, now)}:"
-            return cls("refused", f"{refused} {host.refused_reason}")
+        refused = _refused(host, token, now) if host else ""
+        if host and refused and host.refused_at > host.last_look_at:
+            return cls("refused", refused)
         if host and _has_come(host, token, now):
             last = ago(host.last_look_at, now)
-            return cls("came", f"Its sweeps come: the last one {last}.", is_over=True)
+            says = f"Its sweeps come: the last one {last}. {refused}"
+            return cls("came", says.strip(), is_over=True)
         if token.last_used_at:
-            used = ago(token.last_used_at, now)
-            return cls("shown", f"Its token was shown {used}, but no sweep has come yet.")
+            used = f"Its token was shown {ago(token.last_used_at, now)}"
+            if host:  # by its own clock, which may be behind; or it brings what it has kept
+                last = ago(host.last_look_at, now)
+                return cls("shown", f"{used}; the last sweep that came was taken {last}.")
+            return cls("shown", f"{used}, but no sweep has come yet.")
         return cls("waiting", "Its token was not shown yet: no sweep has come.")
 
 
-def _was_refused(host: Host, token: Token) -> bool:
-    """Whether the last that came of a host since it has its token could not be taken."""
+def _refused(host: Host, token: Token, now: datetime) -> str:
+    """Say what was refused of a host since it has its token, "" if nothing was lately."""
     at = host.refused_at
-    return at is not None and at >= token.created and at > host.last_look_at
+    if at is None or at < token.created or at <= min(host.last_look_at, now - LATELY):
+        return ""
+    return f"A sweep was refused {ago(at, now)}: {host.refused_reason}"
 
 
 def _has_come(host: Host, token: Token, now: datetime) -> bool:

@@ -30,8 +30,8 @@ MOST_TOKENS = 20  # of a host, that are listed
 def add(request: HttpRequest) -> HttpResponse:
     """Ask for the name of a host, and show the command that makes it report."""
     form = HostForm(_sent(request))
-    if form.is_valid():
-        return _made(request, form, form.cleaned_data["host_id"], "add")
+    if form.is_valid() and (made := _made(request, form, form.cleaned_data["host_id"])):
+        return made
     return _page(request, "add", {"form": form, "title": "Add a host"})
 
 
@@ -40,8 +40,8 @@ def again(request: HttpRequest, host_id: str) -> HttpResponse:
     """Ask whether the token of a host is to be revoked, and show a new command."""
     host = _known(host_id)
     form = AgainForm(_sent(request))
-    if form.is_valid():
-        return _made(request, form, host_id, "again")
+    if form.is_valid() and (made := _made(request, form, host_id)):
+        return made
     context = {
         "form": form,
         "title": f"A new command for {host_id}",
@@ -107,15 +107,19 @@ def _known(host_id: str) -> Host | None:
     return host
 
 
-def _made(request: HttpRequest, form, host_id: str, name: str) -> HttpResponse:
-    """Make a token, and show the command that holds it: now, and never again."""
+def _made(request: HttpRequest, form, host_id: str) -> HttpResponse | None:
+    """
+    Make a token, and show the command that holds it: now, and never again.
+
+    Returns None if that can't be; the form says why.
+    """
     now = timezone.now()
     is_other = form.cleaned_data.get("is_other_machine", False)
     try:
         token = enrol(request.user, host_id, at=now, is_other_machine=is_other)
     except ValidationError as exc:  # somebody else was faster
         form.add_error(None, " ".join(exc.messages))
-        return _page(request, name, {"form": form, "host_id": host_id, "title": "Add a host"})
+        return None
     logger.info("Host %s enrolled by %s: token %s.", host_id, request.user, token.pk)
     hub = settings.PORTATLAS_URL or request.build_absolute_uri("/").rstrip("/")
     context = {

@@ -134,6 +134,23 @@ def test_what_changed_since_the_form_was_right_is_told(admin_client, admin_user)
     assert Token.objects.count() == 1
 
 
+def test_a_new_command_that_can_not_be_made_asks_the_same_again(
+    admin_client, admin_user, add_host, django_user_model
+):
+    add_host("web-1", machine_id="old")
+    enrol(django_user_model.objects.create_superuser("bob"), "web-1", at=NOON)
+    services.make(admin_user, name="Agent on web-1", scopes=[Scope.READ], at=NOON)
+
+    asked, page = (ask(f"{OF_WEB}again/") for ask in (admin_client.get, admin_client.post))
+
+    assert "You have a token of this name" in page.text
+    told = [
+        (answer.context["title"], answer.context["token"].user.username) for answer in (asked, page)
+    ]
+    assert told == [("A new command for web-1", "bob")] * 2
+    assert "Another machine is to have this name" in page.text
+
+
 def test_a_new_command_revokes_the_old_token(admin_client, admin_user, add_host):
     add_host("web-1", machine_id="old")
     old = enrol(admin_user, "web-1", at=NOON - timedelta(days=1))
@@ -226,6 +243,33 @@ def test_how_far_a_host_has_got(host, token, state, add_host, admin_user):
     found = Sighting.of(add_host("web-1", **host) if host else None, made, NOON + 2 * SECOND)
 
     assert (found.state, found.is_over) == (state, state in {"came", "closed"})
+
+
+def test_a_host_whose_clock_is_behind_is_not_told_that_no_sweep_has_come(add_host, admin_user):
+    token = enrol(admin_user, "web-1", at=NOON)
+    services.use(token, at=NOON + SECOND)
+    host = add_host("web-1", last_look_at=NOON - 120 * SECOND)
+
+    found = Sighting.of(host, token, NOON + 2 * SECOND)
+
+    assert (
+        found.says == "Its token was shown 1 s ago; the last sweep that came was taken 2 min ago."
+    )
+
+
+@pytest.mark.parametrize(("minutes", "is_told"), [(9, True), (11, False)])
+def test_what_is_refused_while_sweeps_come_is_told_for_a_while(
+    minutes, is_told, add_host, admin_user
+):
+    """As where a second machine tries again every few minutes, and the right one each time."""
+    token = enrol(admin_user, "web-1", at=NOON)
+    now = NOON + timedelta(minutes=minutes)
+    host = add_host("web-1", last_look_at=now, refused_at=NOON, refused_reason="Another machine.")
+
+    found = Sighting.of(host, token, now)
+
+    refused = f" A sweep was refused {minutes} min ago: Another machine." if is_told else ""
+    assert found.says == f"Its sweeps come: the last one 0 s ago.{refused}"
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -59,14 +59,15 @@ def test_an_address_is_nothing_that_a_shell_would_run():
 @pytest.fixture
 def paste(tmp_path, live_server):
     """
-    Return a function that pastes the command, on a machine where `sudo` is the user's own right.
+    Return a function that pastes the command, by default where `sudo` is the user's own right.
 
     There a stand-in for Python writes down how it is started, and lets the real one do the rest;
     but what would install a service only tells that it was asked to.
     """
     tools = tmp_path / "bin"
     tools.mkdir()
-    (tools / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+    (tools / "sudo").write_text(f'#!/bin/sh\necho sudo >>{tmp_path}/started\nexec "$@"\n')
+    (tools / "id").write_text("#!/bin/sh\necho ${USER_ID:-1000}\n")
     python = tools / "python3"
     python.write_text(
         "#!/bin/sh\n"
@@ -78,8 +79,8 @@ def paste(tmp_path, live_server):
     for each in tools.iterdir():
         each.chmod(0o755)
 
-    def paste(text, shell="sh"):
-        environment = {"PATH": f"{tools}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    def paste(text, shell="sh", **environment):
+        environment |= {"PATH": f"{tools}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
         return subprocess.run(  # noqa: S603  # the command under test
             [shutil.which(shell)],
             input=text,
@@ -106,6 +107,7 @@ def test_the_command_fetches_the_agent_and_shows_the_secret_to_nobody(
     assert (tmp_path / "mode").read_text().strip() == "600"
     started = (tmp_path / "started").read_text().splitlines()
     assert started == [
+        "sudo",
         f"- {live_server.url}",
         f"portatlas-agent.pyz --hub {live_server.url} --host web-1 --token-file token --install",
     ]
@@ -122,7 +124,15 @@ def test_a_command_that_came_too_late_says_why(shell, paste, live_server, admin_
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("This token is unknown, expired or revoked")
-    assert len((tmp_path / "started").read_text().splitlines()) == 1
+    assert (tmp_path / "started").read_text().splitlines() == ["sudo", f"- {live_server.url}"]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_shell_of_root_needs_no_sudo(shell, paste, tmp_path):
+    done = paste(command("http://127.0.0.1:9", "web-1", "atlas_x"), shell, USER_ID="0")
+
+    assert "can't be reached" in done.stderr
+    assert (tmp_path / "started").read_text().splitlines() == ["- http://127.0.0.1:9"]
 
 
 def test_a_hub_that_is_away_is_told(paste):
