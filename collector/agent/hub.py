@@ -112,13 +112,15 @@ class _Connection(HTTPConnection):
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self.default_port = HTTPSConnection.default_port if tls else HTTPConnection.default_port
-        super().__init__(host, port, timeout=PATIENCE)
+        # If nobody answers at one address of the hub there is time for another.
+        super().__init__(host, port, timeout=PATIENCE / 3)
         self._tls = tls
         self._used: socket.socket | None = None  # by the answer too, after the connection let go
         self.is_over = False
 
     def connect(self) -> None:
         super().connect()
+        self.sock.settimeout(PATIENCE)
         if self._tls:
             secured = self._tls.wrap_socket(
                 self.sock, server_hostname=self.host, do_handshake_on_connect=False
@@ -155,7 +157,7 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
 
 def _reason(exc: Exception) -> str:
     if isinstance(exc, socket.timeout):
-        return f"no answer within {PATIENCE:g} s"
+        return "no answer in time"
     message = getattr(exc, "verify_message", "")
     if message:
         return f"its certificate is not trusted ({message}); see --ca-file"

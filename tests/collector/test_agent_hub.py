@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 
 import pytest
 
@@ -231,7 +231,7 @@ def test_an_answer_that_never_ends_is_ended(token, raw, monkeypatch, said, endle
 
     answer = Hub(raw(said, endless=endless), token).post(WHOLE)
 
-    assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: no answer within 0.2 s.")
+    assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: no answer in time.")
 
 
 def test_an_answer_that_comes_drop_by_drop_is_ended(token, monkeypatch):
@@ -256,22 +256,67 @@ def test_an_answer_that_comes_drop_by_drop_is_ended(token, monkeypatch):
         answer = Hub(f"http://127.0.0.1:{server.getsockname()[1]}", token).post(WHOLE)
         thread.join()
 
-    assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: no answer within 0.2 s.")
+    assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: no answer in time.")
     assert len(sent) < drops
 
 
-def test_a_hub_that_lets_nobody_in_is_given_up_without_a_trace(token, monkeypatch):
+def test_a_hub_whose_name_takes_too_long_to_look_up_is_given_up_without_a_trace(
+    token, hub, monkeypatch
+):
     """Whatever a thread does not catch is an error of the test."""
+    look_up = socket.getaddrinfo
+
+    def slow(*arguments, **options):  # no name server of ours could be asked
+        time.sleep(0.4)
+        return look_up(*arguments, **options)
+
     monkeypatch.setattr(agent_hub, "PATIENCE", 0.2)
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as stack:
-        for _ in range(3):  # more than it lets wait
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(server.getsockname())
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
 
-        answer = Hub(f"http://127.0.0.1:{server.getsockname()[1]}", token).post(WHOLE)
+    answer = Hub(hub.url, token).post(WHOLE)
 
-    assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: no answer within 0.2 s.")
+    assert answer == Answer(Then.TRY_AGAIN, "It can't be reached: no answer in time.")
+    assert hub.told == []
+
+
+def test_a_hub_that_does_not_answer_at_one_of_its_addresses_is_asked_at_the_next():
+    said = told_in(
+        (require("unshare"), "--map-root-user", "--net", "--mount"),
+        """
+import json, socket, subprocess, tempfile, threading
+from pathlib import Path
+from collector.agent import hub
+from collector.agent.report import Body
+
+hub.PATIENCE = 1.5
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+server = socket.create_server(("127.0.0.1", 80))
+silent = socket.create_server(("::1", 80), family=socket.AF_INET6, backlog=0)
+waiting = [socket.socket(socket.AF_INET6) for _ in range(3)]  # more than it lets wait
+for each in waiting:
+    each.setblocking(False)
+    each.connect_ex(("::1", 80))
+
+def serve():
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(1 << 16)
+        connection.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n{"outcome": "recorded"}')
+
+threading.Thread(target=serve, daemon=True).start()
+with tempfile.NamedTemporaryFile("w") as hosts, tempfile.NamedTemporaryFile("w") as token:
+    hosts.write("::1 atlas\\n127.0.0.1 atlas\\n")
+    hosts.flush()
+    subprocess.run(["mount", "--bind", hosts.name, "/etc/hosts"], check=True)
+    token.write("word")
+    token.flush()
+    first = socket.getaddrinfo("atlas", 80)[0][4][0]
+    answer = hub.Hub("http://atlas", Path(token.name)).post(Body(b"{}", False, False))
+print(json.dumps([first, answer.then.name, answer.why]))
+""",
+    )
+
+    assert said == ["::1", "GO_ON", ""]
 
 
 def test_a_hub_is_believed_by_its_certificate(token, tmp_path):
