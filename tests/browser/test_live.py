@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from notes.models import PortNote
 from tests.browser.hands import log_in, open_editor
 
-EVERY = 5000  # milliseconds between two refreshes
+EVERY, IN_TIME = 5000, 1000  # milliseconds between two refreshes
 READ = 13_000  # milliseconds in which a message has been read
 NO_ANSWER = (
     "error: Failed to load resource: net::ERR_FAILED",
@@ -33,9 +33,9 @@ def board(fleet, signed_in):
     return signed_in
 
 
-def refreshes(page, number):
+def refreshes(page, number, *, every=EVERY):
     """Let time pass, and wait until the page was refreshed by itself for that many times."""
-    page.clock.fast_forward(EVERY)
+    page.clock.fast_forward(every)
     page.wait_for_function("number => answered === number", arg=number)
 
 
@@ -73,6 +73,17 @@ def test_the_board_refreshes_by_itself_but_not_while_somebody(begin, end, board)
 
     end(board)
     refreshes(board, before + 1)
+
+
+def test_the_board_is_refreshed_each_second_from_when_on_a_kernel_tells(fleet, board):
+    refreshes(board, 1)
+    fleet.host().__class__.objects.update(event_source="ebpf")
+    refreshes(board, 2)
+    expect(board.locator(f"[data-every='{IN_TIME}']")).to_be_visible()
+    refreshes(board, 3)  # what was due before it was known
+
+    refreshes(board, 4, every=IN_TIME)
+    refreshes(board, 5, every=IN_TIME)
 
 
 def test_a_search_changes_cards_and_address_as_one_types_and_a_reload_shows_the_same(board):
