@@ -34,6 +34,7 @@ def take(message: Message, *, at: datetime, alive_every: float) -> Outcome:
     UnknownDigestError; and ClockAheadError and SweepRefusedError, whose reason the host keeps.
     """
     sweep = message.sweep
+    looked_at = timekeeping.looked_at(sweep, message.sent_at, at)
     if sweep.taken_at > at + AHEAD:
         reason = (
             f"The clock of {sweep.host_id} is ahead: it says {sweep.taken_at:%F %T} UTC, and here "
@@ -49,10 +50,11 @@ def take(message: Message, *, at: datetime, alive_every: float) -> Outcome:
             before=MEMORY.of(sweep.host_id),
             may_repeat=True,
             at=at,
+            looked_at=looked_at,
         )
         if outcome.digest == sweep.digest:
             MEMORY.keep(sweep)
-    elif statements.extend(sweep, message.digest, alive_every):
+    elif statements.extend(sweep, message.digest, alive_every, looked_at):
         return Outcome(sweep, unchanged=True, digest=message.digest)
     else:
         outcome = _not_extended(sweep, at)

@@ -88,6 +88,7 @@ def reconcile(  # noqa: PLR0913  # as above: what callers know of how a look cam
     before: Sweep | Trace | None = None,
     may_repeat: bool = False,
     at: datetime | None = None,
+    looked_at: datetime | None = None,
 ) -> Outcome:
     """
     Record a sweep: create what is new, update what changed, mark what has gone.
@@ -98,6 +99,7 @@ def reconcile(  # noqa: PLR0913  # as above: what callers know of how a look cam
     recorded, only the rows that differ from it are read. An unchanged sweep costs one UPDATE; a
     late or repeated one is dropped. Raises SweepRefusedError when the sweep is not of its host;
     the host then keeps why, and that it was `at` this time, that of the sweep by default.
+    `looked_at` is when it was taken by our clock, if that is another than its own.
     """
     if confirmed and sweep.verdict == Verdict.SUSPECT:
         sweep = replace(sweep, verdict=Verdict.COMPLETE, reason="")
@@ -112,7 +114,7 @@ def reconcile(  # noqa: PLR0913  # as above: what callers know of how a look cam
     may_be_unchanged = sweep.verdict == Verdict.COMPLETE and (
         before is None or before.digest == sweep.digest
     )
-    if may_be_unchanged and statements.extend(sweep, sweep.digest, alive_every):
+    if may_be_unchanged and statements.extend(sweep, sweep.digest, alive_every, looked_at):
         return Outcome(sweep, unchanged=True, digest=sweep.digest)
     try:
         with transaction.atomic():
@@ -120,6 +122,7 @@ def reconcile(  # noqa: PLR0913  # as above: what callers know of how a look cam
             dated = sweep if is_new else timekeeping.dated(sweep, host)
             if dated is None:
                 return dropped(sweep, host)
+            host.clock_ahead = timekeeping.ahead(dated, looked_at)
             news = [] if dated is sweep else coverage.set_back(host, sweep)
             few = FEW_TO_REPEAT if may_repeat else FEW_PORTS
             terms = _Terms(alive_every, before, 0 if confirmed else few)
@@ -240,8 +243,8 @@ def _disbelieve(host: Host, sweep: Sweep, news: list[HostEvent]) -> Outcome:
     host.verdict, host.reason = sweep.verdict, sweep.reason
     host.last_look_at, host.uptime = sweep.taken_at, sweep.uptime
     host.booted_at, host.sweep_interval = sweep.booted_at, sweep.interval
-    kept = ["verdict", "reason", "last_look_at", "uptime", "booted_at", "sweep_interval"]
-    host.save(update_fields=kept)
+    kept = "verdict", "reason", "last_look_at", "uptime", "booted_at", "sweep_interval"
+    host.save(update_fields=[*kept, "clock_ahead"])
     coverage.blemish(host, sweep)
     bulk.insert(news)
     return Outcome(sweep)

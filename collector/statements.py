@@ -1,7 +1,7 @@
 """The hot statements of a sweep, bare, for the ORM would compile them anew each time."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from collector.sweep import Sweep
 EXTEND = """
 UPDATE collector_host
 SET last_look_at = %(at)s, last_sweep_at = %(at)s, watched_until = %(at)s, sweeps = sweeps + 1,
-    uptime = %(uptime)s, duration = %(duration)s
+    uptime = %(uptime)s, duration = %(duration)s, clock_ahead = %(ahead)s
 WHERE host_id = %(host)s AND machine_id = %(machine)s AND boot_id = %(boot)s
     AND source = %(source)s AND sweep_interval = %(interval)s
     AND verdict = 'complete' AND digest = %(digest)s
@@ -49,11 +49,14 @@ def save(host: Host) -> None:
         cursor.execute(sql, [*values, host.pk])
 
 
-def extend(sweep: Sweep, digest: str, alive_every: float) -> bool:
+def extend(
+    sweep: Sweep, digest: str, alive_every: float, looked_at: datetime | None = None
+) -> bool:
     """
     Note that nothing changed since the last look, if so: one conditional UPDATE tells.
 
     The digest is that of what the sweep saw. Whoever sends it alone has no listeners in the sweep.
+    `looked_at` is when it was taken by our clock, if that is another than its own.
 
     It writes a single page of the database, whatever the number of ports: the last sight of
     every active port stands on its host, and so does the open stretch of coverage.
@@ -71,6 +74,7 @@ def extend(sweep: Sweep, digest: str, alive_every: float) -> bool:
         "alive": time(sweep.taken_at - timedelta(seconds=alive_every)),
         "uptime": sweep.uptime,
         "duration": sweep.duration,
+        "ahead": timekeeping.ahead(sweep, looked_at),
     }
     with connection.cursor() as cursor:
         cursor.execute(EXTEND, values)

@@ -2,17 +2,19 @@
 Time that never runs back: which look is newer, and how long nobody looked (N61, N62, N63).
 
 Wall clocks jump, are set back and stand still while a machine sleeps. Within one boot the
-seconds since boot tell the order of two looks and what lies between them.
+seconds since boot tell the order of two looks and what lies between them. A host dates what
+happens to it by its own clock; how far that is ahead of ours stands beside it.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from collector.models import Coverage, Host, PortEvent
 from collector.sweep import Sweep
 
 USUAL_INTERVAL = 15  # seconds; what a host without a schedule of its own is measured by
 MISSED_SWEEPS = 3  # so many intervals without a look are a gap in its coverage
+NOISE = 2  # seconds between two clocks that are taken for none: a sweep is as long on its way
 BOOT_GRACE = 180  # seconds from boot in which services may still be starting
 
 Cause = PortEvent.Cause
@@ -33,6 +35,31 @@ def dated(sweep: Sweep, host: Host) -> Sweep | None:
     if sweep.taken_at > host.last_look_at:
         return sweep
     return replace(sweep, taken_at=host.last_look_at) if _is_newer_by_boot(sweep, host) else None
+
+
+def looked_at(sweep: Sweep, sent_at: datetime | None, at: datetime) -> datetime | None:
+    """
+    Return when a sweep was taken by our clock, by which it came `at` this time.
+
+    `sent_at` is when it was sent by the clock of its host: between the two it waited there, be it
+    for seconds or for days. None where that is not told. It is never later than `at`.
+    """
+    return sent_at and at - max(sent_at - sweep.taken_at, timedelta())
+
+
+def ahead(sweep: Sweep, looked_at: datetime | None) -> float:
+    """
+    Return by how many seconds a sweep is dated ahead of our clock, 0 where that is not known.
+
+    Whole ones, and none below NOISE, so that it stays the same from sweep to sweep.
+    """
+    seconds = round((sweep.taken_at - looked_at).total_seconds()) if looked_at else 0
+    return seconds if abs(seconds) >= NOISE else 0
+
+
+def ours(moment: datetime, host: Host) -> datetime:
+    """Return what our clock said at a moment that a host has dated."""
+    return moment - timedelta(seconds=host.clock_ahead)
 
 
 def cause(sweep: Sweep, host: Host) -> Cause:

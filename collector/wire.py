@@ -11,6 +11,7 @@ What `Sweep.as_json` writes of a live look is read back as the same facts, with 
 
 import re
 import zlib
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from collector.addresses import scope_of
@@ -64,6 +65,7 @@ class Message(NamedTuple):
     sweep: Sweep
     digest: str  # "" with a whole sweep
     is_confirmed: bool  # whether a second look agreed with it
+    sent_at: datetime | None = None  # by the clock of the host; None if it doesn't tell
 
 
 def unpacked(body: bytes) -> bytes:
@@ -84,12 +86,13 @@ def message(said: Any) -> Message:
     """Return what an agent says, read from JSON. Raises WireError."""
     if not isinstance(said, dict) or "listeners" in said:
         sweep = from_json(said)
-        return Message(sweep, "", fields(said, FURTHER)["confirmed"])
+        further = fields(said, FURTHER)
+        return Message(sweep, "", further["confirmed"], further["sent_at"])
     sweep = Sweep(**fields(said, HEAD))
-    digest = fields(said, INSTEAD)["digest"]
+    instead = fields(said, INSTEAD)
     if sweep.verdict != Verdict.COMPLETE:
         raise WireError("Only a complete look can be told by its digest.", "verdict")
-    return Message(sweep, digest, is_confirmed=False)
+    return Message(sweep, instead["digest"], is_confirmed=False, sent_at=instead["sent_at"])
 
 
 def from_json(said: Any) -> Sweep:
@@ -192,5 +195,6 @@ LISTENER: Table = {
     "well_known": (_short, ""),
 }
 REST: Table = {"listeners": (many(_listener, MOST_LISTENERS), MUST)}
-FURTHER: Table = {"confirmed": (flag, False)}
-INSTEAD: Table = {"digest": (_digest, MUST)}
+_sent_at = maybe(moment), None
+FURTHER: Table = {"confirmed": (flag, False), "sent_at": _sent_at}
+INSTEAD: Table = {"digest": (_digest, MUST), "sent_at": _sent_at}

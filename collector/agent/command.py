@@ -57,7 +57,7 @@ def _watch(options: argparse.Namespace) -> int:
     if hub.is_in_clear:
         say("The token travels in clear text: give the hub a certificate, and https to --hub.")
     looks = Looks(options.host, 0 if options.once else options.interval, _now)
-    agent = Agent(looks, Outbox(spool), Courier(hub.post, wake.ring), wake)
+    agent = Agent(looks, Outbox(spool, _now), Courier(hub.post, wake.ring), wake)
     if options.once:
         return 0 if agent.run_once() else 1
     say(f"Version {VERSION} looks at {options.host} every {options.interval} s for {options.hub}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple
 
 from collector.agent.report import Body, Report
@@ -26,8 +28,8 @@ class Outbox:
     the next one comes.
     """
 
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
+    def __init__(self, spool: Spool, clock: Callable[[], datetime]) -> None:
+        self._spool, self._clock = spool, clock
         self._fresh: Report | None = None  # newer than all of the spool
         self._given_up = 0  # by the hub, or by the disk
         self._voice = Voice()
@@ -73,11 +75,11 @@ class Outbox:
         return len(self._spool)
 
     def first(self, known: Known | None) -> tuple[Report, Body] | None:
-        """Return the oldest report and how to send it, None if none waits."""
+        """Return the oldest report and how to send it now, None if none waits."""
         while True:
             try:
                 report = self._first()
-                return (report, _body(report, known)) if report else None
+                return (report, _body(report.sent(self._clock()), known)) if report else None
             except DamagedError:  # noqa: PERF203  # each of them may be
                 self._spool.drop()
                 self._voice.trouble("Sweeps that were kept can't be read, and are dropped.")

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from collector.sweep import Sweep, Verdict
@@ -60,6 +61,10 @@ class Report:
     def is_believed(self) -> bool:
         """Whether this machine itself has nothing against it; the hub may still."""
         return self.is_confirmed or self.head["verdict"] not in {Verdict.FAILED, Verdict.SUSPECT}
+
+    def sent(self, at: datetime) -> Report:
+        """Return what goes out at that time, by which the hub tells how far this clock is off."""
+        return replace(self, head={**self.head, "sent_at": at.isoformat()})
 
     def whole(self) -> Body:
         data = as_json({**self.head, "listeners": self.listeners()})

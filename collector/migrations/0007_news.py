@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='host',
             name='clock_ahead',
-            field=models.FloatField(default=0, help_text="Seconds by which its clock is ahead of the hub's, when it was heard last."),
+            field=models.FloatField(default=0, help_text="Seconds by which its last look is dated ahead of the hub's clock."),
         ),
         migrations.AddField(
             model_name='host',

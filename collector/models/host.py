@@ -43,7 +43,7 @@ class Host(models.Model):
     duration = models.FloatField(default=0, help_text="Seconds that the last look took.")
     clock_ahead = models.FloatField(
         default=0,
-        help_text="Seconds by which its clock is ahead of the hub's, when it was heard last.",
+        help_text="Seconds by which its last look is dated ahead of the hub's clock.",
     )
     digest = models.CharField(max_length=32, blank=True)
     unsettled = models.CharField(

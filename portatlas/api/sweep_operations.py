@@ -35,6 +35,8 @@ def objects(required: list[str], most: int, **properties: dict[str, Any]) -> dic
 HEAD = {
     "host_id": {"type": "string", "pattern": f"^{HOST_ID}$"},
     "taken_at": TIME | {"description": "By the clock of the host, with its zone."},
+    "sent_at": maybe(TIME)
+    | {"description": "By the same clock: it tells how far that is off, and that a sweep waited."},
     "verdict": words(Verdict),
     "reason": TEXT,
     "machine_id": TEXT,
@@ -111,6 +113,7 @@ HEAD_SAID = {
     "machine_id": "4b8a7d1c0e3f4a5b9c8d7e6f5a4b3c2d",
     "boot_id": "0f3a4c52-7d0b-4a37-9f6e-2f1f0b9c8d7e",
     "taken_at": "2026-01-31T12:00:00+00:00",
+    "sent_at": "2026-01-31T12:00:01+00:00",
     "uptime": 86400.5,
     "interval": 15,
     "verdict": "complete",

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from collector.agent.answer import Answer, Then
@@ -129,7 +130,7 @@ class Station:
     def _begin(self) -> None:
         self._wake = Wake()
         self._spool = Spool(self._folder / "spool", self.machine.host_id)
-        self._outbox = Outbox(self._spool)
+        self._outbox = Outbox(self._spool, partial(datetime.now, UTC))
         courier = Courier(self._post, self._wake.ring)
         self._agent = Agent(self.machine, self._outbox, courier, self._wake)
 

@@ -230,7 +230,9 @@ def test_a_hub_that_is_busy_is_told_the_same_later(machine, hub):
 
     first, again = hub.wait(2)[:2]
 
+    sent = [each.sweep.pop("sent_at") for each in (first, again)]
     assert first.sweep == again.sweep
+    assert sent == sorted(set(sent))
 
 
 def test_a_hub_that_doubts_a_look_gets_a_second_one_at_once_and_no_third(machine, hub):

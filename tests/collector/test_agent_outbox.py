@@ -1,10 +1,15 @@
 """What waits for a hub, on disks that are full, damaged or refuse to take any more."""
 
+import gzip
+import json
+from datetime import timedelta
+
 import pytest
 
 from collector.agent.outbox import Known, Outbox
 from collector.agent.spool import Spool
 from tests.collector.test_agent_spool import names, report
+from tests.conftest import NOON
 
 ONLY_NEWEST = "portatlas-agent: Of the sweeps only the newest is kept: Is a directory."
 NO_ROOM = "portatlas-agent: There is no room for more sweeps: the oldest are dropped."
@@ -26,13 +31,17 @@ def said(capsys):
     return said
 
 
+def clock():
+    return NOON
+
+
 def newest(outbox):
     report, _ = outbox.first(None)
     return report.taken_at
 
 
 def test_what_the_disk_refuses_waits_in_memory_until_a_newer_one_comes(folder, said):
-    outbox = Outbox(Spool(folder, "atlas"))
+    outbox = Outbox(Spool(folder, "atlas"), clock)
     (folder / "draft").mkdir()  # so that no file can be written
     first, second = report(0), report(1)
 
@@ -48,7 +57,7 @@ def test_what_the_disk_refuses_waits_in_memory_until_a_newer_one_comes(folder, s
 
 
 def test_what_waited_in_memory_goes_to_the_disk_as_soon_as_it_takes_it(folder, said):
-    outbox = Outbox(Spool(folder, "atlas"))
+    outbox = Outbox(Spool(folder, "atlas"), clock)
     (folder / "draft").mkdir()
     outbox.put(report(0))
     outbox.keep()
@@ -60,7 +69,7 @@ def test_what_waited_in_memory_goes_to_the_disk_as_soon_as_it_takes_it(folder, s
 
 
 def test_what_no_disk_took_until_the_end_is_counted_as_dropped(folder, said):
-    outbox = Outbox(Spool(folder, "atlas"))
+    outbox = Outbox(Spool(folder, "atlas"), clock)
     (folder / "draft").mkdir()
     outbox.put(report(0))
 
@@ -69,7 +78,7 @@ def test_what_no_disk_took_until_the_end_is_counted_as_dropped(folder, said):
 
 def test_that_there_is_no_room_is_said_once_each_time(folder, said):
     spool = Spool(folder, "atlas", most_reports=2)
-    outbox = Outbox(spool)
+    outbox = Outbox(spool, clock)
 
     for number in range(5):
         outbox.put(report(number))
@@ -91,7 +100,7 @@ def test_that_many_can_not_be_read_is_said_once(folder, said):
         spool.put(report(number))
     next(folder.glob("*.whole")).write_bytes(b"")
 
-    outbox = Outbox(spool)
+    outbox = Outbox(spool, clock)
 
     assert outbox.first(Known("another", "ab")) is None
     assert outbox.dropped == 9
@@ -104,8 +113,28 @@ def test_what_was_kept_under_another_name_is_told_at_once(folder, said):
         before.put(report(number, host_id="before"))
     before.close()
 
-    Outbox(Spool(folder, "atlas"))
+    Outbox(Spool(folder, "atlas"), clock)
 
     assert said() == [
         "portatlas-agent: What was kept under another name, or in part, is dropped: 3."
     ]
+
+
+def test_each_report_says_when_it_goes_out_by_the_clock_of_its_looks(folder):
+    """However long it waited, and each time that it is sent: what waits does not say so."""
+    times = [NOON + timedelta(hours=hours) for hours in (1, 2, 3)]
+    outbox = Outbox(Spool(folder, "atlas"), iter(times).__next__)
+    outbox.put(report(0))
+    outbox.keep()
+
+    bodies = [outbox.first(None)[1], outbox.first(None)[1]]
+    bodies.append(outbox.first(Known(report(0).content, "ab"))[1])
+
+    said = [
+        json.loads(gzip.decompress(each.data) if each.is_gzip else each.data) for each in bodies
+    ]
+    assert [each["sent_at"] for each in said] == [time.isoformat() for time in times]
+    assert [each["taken_at"] for each in said] == [NOON.isoformat()] * 3
+    assert "listeners" not in said[2]
+    [kept] = folder.glob("0*")
+    assert "sent_at" not in json.loads(gzip.decompress(kept.read_bytes()))

@@ -317,7 +317,7 @@ def test_a_digest_stands_in_place_of_listeners():
     head = said() | {"digest": "0" * 32}
     del head["listeners"]
 
-    assert wire.message(head) == (sweep(), "0" * 32, False)
+    assert wire.message(head) == (sweep(), "0" * 32, False, None)
 
 
 @pytest.mark.parametrize(
@@ -336,6 +336,18 @@ def test_a_digest_is_what_the_hub_answers_and_of_a_complete_look(changed, path):
 
     with pytest.raises(WireError, match=path):
         wire.message(head)
+
+
+@pytest.mark.parametrize("rest", [{"listeners": []}, {"digest": "0" * 32}])
+@pytest.mark.parametrize(
+    ("told", "sent_at"),
+    [({}, None), ({"sent_at": None}, None), ({"sent_at": "2026-01-01T13:00:00+01:00"}, NOON)],
+)
+def test_when_it_was_sent_may_be_told(told, sent_at, rest):
+    head = said() | told
+    del head["listeners"]
+
+    assert wire.message(head | rest).sent_at == sent_at
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
