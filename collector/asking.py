@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from kombu.exceptions import OperationalError
 
 from collector import tasks
@@ -82,7 +83,7 @@ def ask(
     has expired, so that a worker who comes late does not look once for each who gave up.
     """
     deadline = clock() + patience
-    before = Host.objects.filter(pk=host_id).first()
+    before = _with_newest(Host.objects.filter(pk=host_id)).first()
     try:
         _send(patience)
     except (OperationalError, OSError) as exc:
@@ -128,6 +129,20 @@ def _looks(
         sleep(min(EVERY, left))
 
 
+def _with_newest(hosts: QuerySet[Host]) -> QuerySet[Host]:
+    """
+    Annotate hosts with the number of the newest event of their ports, as `newest`.
+
+    Of those that are no older than its last look, which is where those of the next are found.
+    """
+    last = PortEvent.objects.filter(
+        port_runtime__host=OuterRef("pk"),
+        timestamp__gte=Coalesce(OuterRef("last_sweep_at"), OuterRef("last_look_at")),
+    )
+    newest = last.order_by().values("port_runtime__host").values(newest=Max("pk"))
+    return hosts.annotate(newest=Coalesce(Subquery(newest), 0))
+
+
 def _mark(host: Host | None) -> tuple | None:
     """Return what moves with each look; a clock that was set back moves the uptime alone."""
     return host and (host.last_look_at, host.uptime, host.refused_at)
@@ -135,6 +150,14 @@ def _mark(host: Host | None) -> tuple | None:
 
 def _is_refused(host: Host, before: Host | None) -> bool:
     return host.refused_at != (before and before.refused_at)
+
+
+def _events_since(host: Host, before: Host | None) -> QuerySet[PortEvent]:
+    events = PortEvent.objects.filter(port_runtime__host=host)
+    if before is None:
+        return events
+    since = before.last_sweep_at or before.last_look_at
+    return events.filter(pk__gt=before.newest, timestamp__gte=since)
 
 
 def _answer(host: Host, before: Host | None) -> Answer:
@@ -145,8 +168,8 @@ def _answer(host: Host, before: Host | None) -> Answer:
     if verdict in UNBELIEVED:
         said = UNBELIEVED[verdict]
     else:
-        events = PortEvent.objects.filter(port_runtime__host=host, timestamp=host.last_look_at)
-        counts = events.aggregate(**COUNTS)
+        # Not by their time: the kernel may have told when they happened, between two looks.
+        counts = _events_since(host, before).aggregate(**COUNTS)
         told = [f"{counts[name]} {word}" for name, word in EVENTS.items() if counts[name]]
         said = f"Looked: {', '.join(told) or 'nothing has changed'}."
         if verdict is Verdict.PARTIAL:

@@ -147,7 +147,7 @@ def one_of(words: type[Enum]) -> Read:
     def read(value: Any) -> Enum:
         word = known.get(value) if isinstance(value, str) else None
         if word is None:
-            raise WireError(f"It is one of {', '.join(known)}.")
+            raise WireError(f"It is one of {', '.join(each or 'nothing' for each in known)}.")
         return word
 
     return read

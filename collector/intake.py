@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from collector import services, statements, timekeeping
+from collector import services, timekeeping, unchanged
 from collector.identity import SweepRefusedError, raise_if_other, refuse
 from collector.models import Host
 from collector.remembered import Memory
@@ -54,7 +54,7 @@ def take(message: Message, *, at: datetime, alive_every: float) -> Outcome:
         )
         if outcome.digest == sweep.digest:
             MEMORY.keep(sweep)
-    elif statements.extend(sweep, message.digest, alive_every, looked_at):
+    elif unchanged.extend(sweep, message.digest, alive_every, looked_at):
         return Outcome(sweep, unchanged=True, digest=message.digest)
     else:
         outcome = _not_extended(sweep, at)

@@ -49,10 +49,10 @@ class News:
     @cached_property
     def by_key(self) -> dict[Key, tuple[SocketNews, ...]]:
         """The news of each port, in the order in which they were told."""
-        found: dict[Key, tuple[SocketNews, ...]] = {}
+        found: dict[Key, list[SocketNews]] = {}
         for each in self.sockets:
-            found[each.key] = (*found.get(each.key, ()), each)
-        return found
+            found.setdefault(each.key, []).append(each)
+        return {key: tuple(told) for key, told in found.items()}
 
     def opened_at(self, key: Key, cookies: Collection[str]) -> datetime | None:
         """Return when the first of the sockets that hold a port now began to, if that was told."""
@@ -60,9 +60,14 @@ class News:
         return min((each.opened_at for each in told if each.opened_at), default=None)
 
     def closed_at(self, key: Key) -> datetime | None:
-        """Return when the last socket that ceased to hold a port did so, if that was told."""
+        """
+        Return when the last socket that ceased to hold a port did so, if that was told.
+
+        It was not, if another one began to, of whose end nothing is known.
+        """
         told = self.by_key.get(key, ())
-        return max((each.closed_at for each in told if each.closed_at), default=None)
+        ends = [each.closed_at for each in told if each.closed_at]
+        return max(ends) if ends and len(ends) == len(told) else None
 
     def as_json(self) -> dict[str, Any]:
         """Return the news as JSON-ready values."""

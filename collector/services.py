@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from collector import bulk, coverage, statements, timekeeping
+from collector import bulk, coverage, statements, timekeeping, transients, unchanged
 from collector.doubt import FEW_PORTS, FEW_TO_REPEAT, doubt, is_confirmed
 from collector.history import History
 from collector.identity import SweepRefusedError, raise_if_other, refuse
@@ -114,7 +114,7 @@ def reconcile(  # noqa: PLR0913  # as above: what callers know of how a look cam
     may_be_unchanged = sweep.verdict == Verdict.COMPLETE and (
         before is None or before.digest == sweep.digest
     )
-    if may_be_unchanged and statements.extend(sweep, sweep.digest, alive_every, looked_at):
+    if may_be_unchanged and unchanged.extend(sweep, sweep.digest, alive_every, looked_at):
         return Outcome(sweep, unchanged=True, digest=sweep.digest)
     try:
         with transaction.atomic():
@@ -194,6 +194,9 @@ def _record(host: Host, sweep: Sweep, terms: _Terms, news: list[HostEvent]) -> O
     what.compare(rows, listeners)
     bulk.upsert(what.written, unique=("host", "protocol", "port"), keep=("first_seen_at",))
     bulk.insert(what.events)
+    if what.transients:
+        passed = [each for each in transients.lives(sweep) if each.key in what.transients]
+        transients.record(host.pk, passed)
     appeared = what.count(PortEvent.Type.APPEARED)
     news += coverage.extend(host, sweep, cause)
     if appeared >= MANY_PORTS and cause == Cause.OBSERVED:
@@ -223,10 +226,12 @@ def _concerned(
     """
     Return the rows and listeners to be compared, and the keys of all servers that were active.
 
-    When the look that is `known` is what is recorded, only what differs from it is concerned.
+    When the look that is `known` is what is recorded, only what differs from it is concerned,
+    and of what the kernel told something.
     """
     if known:
         keys = known.changes(sweep) if isinstance(known, Trace) else changes(known, sweep)
+        keys |= sweep.news.by_key.keys()
         if len(keys) <= FEW_CHANGES:
             return (
                 [row for row in statements.rows_on(host, keys) if row.key in keys],
@@ -272,6 +277,7 @@ def _remember(host: Host, sweep: Sweep) -> None:
     host.boot_id, host.booted_at = sweep.boot_id, sweep.booted_at
     host.verdict, host.reason = sweep.verdict, sweep.reason
     host.owners_seen, host.owners_reason = sweep.owners_seen, sweep.owners_reason
+    host.event_source, host.event_source_reason = sweep.event_source, sweep.event_source_reason
     host.tool_version, host.uptime = sweep.tool_version, sweep.uptime
     host.sweep_interval, host.duration = sweep.interval, sweep.duration
     host.last_look_at = sweep.taken_at

@@ -1,6 +1,6 @@
 """The hot statements of a sweep, bare, for the ORM would compile them anew each time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -31,6 +31,12 @@ def rows_on(host: Host, keys: Iterable[tuple[str, int]]) -> Iterable[PortRuntime
     places = ", ".join(["%s"] * len(ports))
     condition = f"host_id = %s AND port IN ({places}) ORDER BY port, protocol"
     return _read(PortRuntime, condition, [host.pk, *ports])
+
+
+def active_on(host_id: str, ports: Collection[int]) -> set[tuple[str, int]]:
+    """Return the keys of those of the ports that are active on a host."""
+    active = PortRuntime.objects.filter(host=host_id, current_state=PortRuntime.State.ACTIVE)
+    return set(active.filter(port__in=ports).values_list("protocol", "port"))
 
 
 def locked(host_id: str) -> Host | None:

@@ -31,11 +31,13 @@ from collector.fields import (
     text,
     whole,
 )
+from collector.news import NO_NEWS, News, SocketNews
 from collector.redact import LIMIT as CMDLINE
 from collector.sweep import (
     HOST_ID,
     Ancestor,
     Endpoint,
+    EventSource,
     Family,
     Listener,
     Owner,
@@ -50,6 +52,7 @@ from collector.sweep import (
 MOST_BYTES = 4 * 2**20  # of a body, and of what it unpacks to
 MOST_LISTENERS = MOST_ENDPOINTS = 65_536  # of a sweep
 MOST_OF_ONE = 4_096  # endpoints, and PIDs, of a listener: a page has the rows of a hundred of them
+MOST_NEWS = 10_000  # sockets; an agent tells of a thousand
 MOST_ANCESTORS = 64  # of a listener; an agent tells sixteen
 NAME, PATH, SENTENCE = 255, 4096, 1000  # characters that are kept
 SOURCES = "ss", "psutil"  # saved output is read where it is, and sent by nobody
@@ -128,6 +131,14 @@ def _ancestor(said: Any) -> Ancestor:
     return Ancestor(**fields(said, ANCESTOR))
 
 
+def _news(said: Any) -> News:
+    return News(**fields(said, NEWS))
+
+
+def _socket(said: Any) -> SocketNews:
+    return SocketNews(**fields(said, SOCKET))
+
+
 _host_id = matching(
     re.compile(HOST_ID).fullmatch,
     "A host's name has 1 to 64 letters, digits and . _ : - and begins with a letter or a digit.",
@@ -140,6 +151,17 @@ _source = matching(SOURCES.__contains__, f"It is one of {', '.join(SOURCES)}.")
 _pid, _number = whole(0, HIGHEST_PID), whole(0, HIGHEST)
 _name, _short = text(NAME), text(64)
 
+SOCKET: Table = {
+    "protocol": (one_of(Protocol), MUST),
+    "port": (whole(1, 65535), MUST),
+    "address": (_short, ""),
+    "cookie": (_short, ""),
+    "pid": (maybe(_pid), None),
+    "process_name": (_name, ""),
+    "opened_at": (maybe(moment), None),
+    "closed_at": (maybe(moment), None),
+}
+NEWS: Table = {"lost": (_number, 0), "sockets": (many(_socket, MOST_NEWS), ())}
 HEAD: Table = {
     "host_id": (_host_id, MUST),
     "taken_at": (moment, MUST),
@@ -153,6 +175,9 @@ HEAD: Table = {
     "tool_version": (_short, ""),
     "owners_seen": (one_of(OwnersSeen), OwnersSeen.ALL),
     "owners_reason": (text(SENTENCE), ""),
+    "event_source": (one_of(EventSource), EventSource.NOTHING),
+    "event_source_reason": (text(SENTENCE), ""),
+    "news": (_news, NO_NEWS),
     "interval": (seconds(MOST_INTERVAL), 0.0),
     "duration": (seconds(MOST_INTERVAL), 0.0),
     "skipped": (_number, 0),

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
 from collector import fields, wire
-from collector.sweep import HOST_ID, OwnersSeen, OwnerState, Protocol, Role, Verdict
+from collector.sweep import HOST_ID, EventSource, OwnersSeen, OwnerState, Protocol, Role, Verdict
 from portatlas.api.problem_types import BY_NAME
 from portatlas.api.renderers import PROBLEM
 
@@ -32,6 +32,29 @@ def objects(required: list[str], most: int, **properties: dict[str, Any]) -> dic
     return {"type": "array", "maxItems": most, "items": items}
 
 
+SOCKETS = objects(
+    ["protocol", "port"],
+    wire.MOST_NEWS,
+    protocol=words(Protocol),
+    port={"type": "integer", "minimum": 1, "maximum": 65535},
+    address=TEXT,
+    cookie=TEXT | {"description": "As in the endpoints of a listener."},
+    pid=maybe(PID) | {"description": "Who opened it."},
+    process_name=TEXT,
+    opened_at=maybe(TIME) | {"description": "Null if that was before the last look."},
+    closed_at=maybe(TIME) | {"description": "Null if it is still open."},
+)
+NEWS = {
+    "type": "object",
+    "description": (
+        "What the kernel told of sockets since the look before. It dates what the sweep finds to "
+        "have changed, and tells of ports that came and went; what is open, the listeners say."
+    ),
+    "properties": {
+        "lost": NUMBER | {"description": "Events of which the kernel could not tell."},
+        "sockets": SOCKETS,
+    },
+}
 HEAD = {
     "host_id": {"type": "string", "pattern": f"^{HOST_ID}$"},
     "taken_at": TIME | {"description": "By the clock of the host, with its zone."},
@@ -47,6 +70,9 @@ HEAD = {
     "tool_version": TEXT,
     "owners_seen": words(OwnersSeen),
     "owners_reason": TEXT,
+    "event_source": words(EventSource) | {"description": "What tells of ports between looks."},
+    "event_source_reason": TEXT | {"description": "Why nothing does."},
+    "news": NEWS,
     "interval": SECONDS | {"description": "Until the next sweep is due; 0 if none is."},
     "duration": SECONDS,
     "skipped": NUMBER,
