@@ -20,6 +20,7 @@ QUICK = (
     ["webhooks"],
     ["look"],
     ["agent"],
+    ["events"],
     ["idle"],
     ["fuzz"],
     ["ingest"],
