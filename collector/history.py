@@ -26,8 +26,8 @@ class History:
     What one sweep of a host adds: rows to write, and their events.
 
     Transitions count towards flapping only when the `cause` is that they were observed, and
-    the time of the sweep is its own. So do the kernel's own times of what happened since the
-    last complete sweep; where there are none, what happened is dated like the sweep.
+    the time of the sweep is its own. Then the kernel's word dates what happened since the last
+    complete sweep; where there is none, it is dated like the sweep.
     """
 
     sweep: Sweep
@@ -131,14 +131,10 @@ class History:
     def _time_of(self, told: datetime | None, row: PortRuntime | None, cause: str) -> datetime:
         """Return when something happened: as the kernel told it, if that can be, else now."""
         now = self.sweep.taken_at
-        if (
-            told is None
-            or cause != Cause.OBSERVED
-            or not (self.has_own_time and self.last_sweep_at)
-        ):
+        if told is None or cause != Cause.OBSERVED or not self.has_own_time:
             return now
-        since = max(self.last_sweep_at, row.last_seen_at) if row else self.last_sweep_at
-        return told if since < told <= now else now
+        since = [self.since, self.last_sweep_at, row.last_seen_at if row else self.since]
+        return told if all(since) and max(since) < told <= now else now
 
     def _told(self, key: Key, facts: dict) -> datetime | None:
         """Return when what holds a port now began to, if the kernel told that."""

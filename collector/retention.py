@@ -4,16 +4,17 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from collector.models import HostEvent, PortEvent
+from collector.models import HostEvent, PortEvent, Transient
 
 PRUNED_AT_ONCE = 5_000  # events
 
 
 def events_before(moment: datetime) -> list[QuerySet]:
-    """Return the events, of ports and of hosts, that `prune` would delete."""
+    """Return what `prune` would delete: events of ports and of hosts, lines of the journal."""
     return [
-        model.objects.filter(timestamp__lt=moment).order_by("timestamp")
-        for model in (PortEvent, HostEvent)
+        PortEvent.objects.filter(timestamp__lt=moment).order_by("timestamp"),
+        HostEvent.objects.filter(timestamp__lt=moment).order_by("timestamp"),
+        Transient.objects.filter(closed_at__lt=moment).order_by("pk"),
     ]
 
 

@@ -3,11 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Count, F, Q
+from django.db.models.functions import TruncSecond
 
 from collector.models import HostEvent, PortEvent
+from collector.timekeeping import USUAL_INTERVAL
 from notes.models import named
 from portatlas.board import owners, timeline
 from portatlas.models import Port
@@ -15,10 +17,16 @@ from portatlas.models import Port
 MOST = 100  # entries
 READ = 2_000  # events of ports that are looked at for them
 OF_ONE_PORT = 3  # entries, so that one that comes and goes leaves room for the others
-TOGETHER = 10  # more events than these at one moment of a host are one entry
+# More events of a host than these in one while are one entry. A kernel dates each of them, and has
+# looks taken every second; a while is what one look finds that is taken at the usual interval.
+TOGETHER = 10
+WHILE = timedelta(seconds=USUAL_INTERVAL)
 WORDS = 200  # letters of what strangers chose
 
 Type, Cause = PortEvent.Type, PortEvent.Cause
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+While = tuple[str, datetime]  # a host, and when the while began
 
 VERBS = {Type.APPEARED: "appeared", Type.DISAPPEARED: "disappeared", Type.REBOUND: "changed owner"}
 NEWS = Q(event_type=Type.APPEARED) | Q(event_type=Type.DISAPPEARED)
@@ -55,23 +63,41 @@ def news(since: datetime, host_id: str = "") -> list[Entry]:
     if host_id:
         hosts, ports = hosts.filter(host=host_id), ports.filter(host_id=host_id)
     of_hosts = list(hosts[:MOST])
-    surges = [event for event in of_hosts if event.event_type == HostEvent.Type.SURGE]
-    for event in surges:
-        ports = ports.exclude(host_id=event.host_id, timestamp=event.timestamp)
-    by_moment: dict[tuple[str, datetime], list[PortEvent]] = defaultdict(list)
+    for host, began_at in {each for event in of_hosts for each in _covered(event)}:
+        until = began_at + WHILE
+        ports = ports.exclude(host_id=host, timestamp__gte=began_at, timestamp__lt=until)
+    by_while: dict[While, list[PortEvent]] = defaultdict(list)
     for event in ports.filter(cause=Cause.OBSERVED)[:READ]:
-        by_moment[event.host_id, event.timestamp].append(event)
-    storms = [moment for moment, events in by_moment.items() if len(events) > TOGETHER]
-    single = list(_few_of_each(by_moment[each] for each in by_moment if each not in set(storms)))
-    counted = _counted({(each.host_id, each.timestamp) for each in of_hosts} | set(storms))
+        by_while[event.host_id, _began_at(event.timestamp)].append(event)
+    storms = [each for each, events in by_while.items() if len(events) > TOGETHER]
+    single = list(_few_of_each(by_while[each] for each in by_while if each not in set(storms)))
+    counted = _counted({*storms, *(each for event in of_hosts for each in _summed(event))})
     entries = [
-        *(_of_host(event, counted[event.host_id, event.timestamp]) for event in of_hosts),
-        *(_of_storm(moment, counted[moment]) for moment in storms),
+        *(_of_host(event, counted) for event in of_hosts),
+        *(_of_storm(each, counted[True, *each]) for each in storms),
         *_of_events(single),
     ]
     # Looks after a clock was set back are dated alike, and may repeat themselves.
     unique = {entry.name: entry for entry in reversed(entries)}.values()
     return sorted(unique, key=lambda entry: entry.at, reverse=True)[:MOST]
+
+
+def _began_at(at: datetime) -> datetime:
+    """Return when the while began that a time is in."""
+    return at - (at - EPOCH) % WHILE
+
+
+def _covered(event: HostEvent) -> list[While]:
+    """Return the whiles of which a surge tells: what one look found may have begun before it."""
+    if event.event_type != HostEvent.Type.SURGE:
+        return []
+    last = _began_at(event.timestamp)
+    return [(event.host_id, last - WHILE), (event.host_id, last)]
+
+
+def _summed(event: HostEvent) -> list[While]:
+    """Return the whiles of which an event of a host sums up what its ports did."""
+    return _covered(event) or [(event.host_id, _began_at(event.timestamp))]
 
 
 def _of_ports():
@@ -81,28 +107,32 @@ def _of_ports():
     return PortEvent.objects.filter(NEWS, is_of_server).annotate(host_id=F("port_runtime__host_id"))
 
 
-def _few_of_each(moments: Iterable[list[PortEvent]]) -> Iterator[PortEvent]:
+def _few_of_each(whiles: Iterable[list[PortEvent]]) -> Iterator[PortEvent]:
     """Yield the newest events of each port."""
     told: Counter[int] = Counter()
-    for event in (event for events in moments for event in events):
+    for event in (event for events in whiles for event in events):
         told[event.port_runtime_id] += 1
         if told[event.port_runtime_id] <= OF_ONE_PORT:
             yield event
 
 
-def _counted(moments: set[tuple[str, datetime]]) -> dict[tuple[str, datetime], Counter[str]]:
-    """Count what the ports of hosts did at some moments, by what it was."""
-    counts: dict[tuple[str, datetime], Counter[str]] = defaultdict(Counter)
-    if moments:
-        found = _of_ports().filter(timestamp__in={at for _, at in moments}).order_by()
-        kinds = found.values_list("host_id", "timestamp", "event_type").annotate(Count("pk"))
-        for host_id, at, event_type, n in kinds:
-            counts[host_id, at][event_type] += n
+def _counted(whiles: set[While]) -> dict[tuple[bool, str, datetime], Counter[str]]:
+    """Count what the ports of hosts did in some whiles, apart by whether that was observed."""
+    counts: dict[tuple[bool, str, datetime], Counter[str]] = defaultdict(Counter)
+    if whiles:
+        times = Q()
+        for began_at in {began_at for _, began_at in whiles}:
+            times |= Q(timestamp__gte=began_at, timestamp__lt=began_at + WHILE)
+        found = _of_ports().filter(times).order_by().annotate(second=TruncSecond("timestamp"))
+        kinds = found.values_list("host_id", "second", "event_type", "cause").annotate(Count("pk"))
+        for host_id, second, event_type, cause, n in kinds:
+            counts[cause == Cause.OBSERVED, host_id, _began_at(second)][event_type] += n
     return counts
 
 
-def _of_host(event: HostEvent, counts: Counter[str]) -> Entry:
+def _of_host(event: HostEvent, counted: dict[tuple[bool, str, datetime], Counter[str]]) -> Entry:
     is_surge = event.event_type == HostEvent.Type.SURGE  # whose detail is a part of the sum
+    counts = sum((counted[is_surge, *each] for each in _summed(event)), Counter())
     said = ["" if is_surge else event.detail, _sum(counts)]
     return Entry(
         event.timestamp,
@@ -113,9 +143,9 @@ def _of_host(event: HostEvent, counts: Counter[str]) -> Entry:
     )
 
 
-def _of_storm(moment: tuple[str, datetime], counts: Counter[str]) -> Entry:
-    host_id, at = moment
-    return Entry(at, host_id, "storm", f"{host_id}: many ports at once", _sum(counts))
+def _of_storm(storm: While, counts: Counter[str]) -> Entry:
+    host_id, began_at = storm
+    return Entry(began_at, host_id, "storm", f"{host_id}: many ports at once", _sum(counts))
 
 
 def _sum(counts: Counter[str]) -> str:

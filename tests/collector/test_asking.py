@@ -5,16 +5,18 @@ import socket
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from datetime import timedelta
 
 import pytest
 
 from collector.asking import EVERY, ask
-from collector.models import Host, PortEvent
+from collector.models import Host, PortEvent, PortRuntime
+from collector.news import News, SocketNews
 from collector.services import reconcile
 from collector.sweep import Verdict
 from portatlas.celery import app
 from tests.collector.crowd import CHECKOUT, child, free_port
-from tests.collector.sweeps import listener, sweep
+from tests.collector.sweeps import TICK, listener, sweep
 from tests.conftest import NOON
 
 HERE = "127.0.0.1"
@@ -120,6 +122,33 @@ def test_what_happened_before_is_not_told_again():
     answer = ask("atlas", patience=5, clock=atlas.clock, sleep=atlas.sleep)
 
     assert answer.text == "Looked: nothing has changed."
+
+
+@pytest.mark.django_db
+def test_what_the_kernel_dated_between_two_looks_is_told():
+    reconcile(sweep(listener(80)))
+    opened = NOON + timedelta(seconds=9)
+    told = SocketNews("tcp", 81, "0.0.0.0", "c81", 100, "nginx", opened, None)  # as ss prints it
+    now = sweep(listener(80), listener(81), ticks=1, news=News((told,)))
+    atlas = Time(lambda: reconcile(now))
+
+    answer = ask("atlas", patience=5, clock=atlas.clock, sleep=atlas.sleep)
+
+    assert answer.text == "Looked: 1 appeared."
+    assert PortRuntime.objects.get(port=81).first_seen_at == opened
+
+
+@pytest.mark.django_db
+def test_what_looks_of_one_time_told_is_told_of_the_last_alone():
+    """N61: the clock was set back, and what the look before told is dated alike."""
+    reconcile(sweep(listener(80), ticks=0, uptime=5000))
+    reconcile(sweep(listener(80), listener(81), ticks=1, uptime=5015))
+    now = sweep(*map(listener, (80, 81, 82)), ticks=-9, uptime=5030)
+    atlas = Time(lambda: reconcile(now))
+
+    answer = ask("atlas", patience=5, clock=atlas.clock, sleep=atlas.sleep)
+
+    assert (answer.text, answer.looked_at) == ("Looked: 1 appeared.", NOON + TICK)
 
 
 @pytest.mark.django_db

@@ -45,6 +45,17 @@ def test_old_events_of_a_host_are_deleted_too(events):
     assert host.events.count() == 1
 
 
+def test_old_lines_of_a_journal_are_deleted_too(events):
+    host = PortRuntime.objects.get().host
+    for days in (366, 364):
+        at = timezone.now() - timedelta(days=days)
+        host.transients.create(protocol="tcp", port=80, opened_at=at, closed_at=at)
+
+    assert prune() == "Deleted 3 events older than 365 days.\n"
+
+    assert host.transients.count() == 1
+
+
 def test_a_dry_run_only_counts(events):
     assert prune("--dry-run").startswith("2 events")
 

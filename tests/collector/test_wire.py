@@ -15,9 +15,11 @@ from collector import fields, wire
 from collector.addresses import scope_of
 from collector.fields import TooLargeError, WireError
 from collector.look import Watch
+from collector.news import News, SocketNews
 from collector.sweep import (
     Ancestor,
     Endpoint,
+    EventSource,
     Family,
     Listener,
     Owner,
@@ -91,6 +93,24 @@ LISTENERS = st.builds(
     is_client=st.booleans(),
     well_known=st.sampled_from(["", "http"]),
 )
+NEWS = st.builds(
+    News,
+    sockets=st.lists(
+        st.builds(
+            SocketNews,
+            protocol=st.sampled_from(Protocol),
+            port=st.integers(1, 65535),
+            address=ADDRESSES,
+            cookie=st.sampled_from(["", "1a2b"]),
+            pid=st.none() | PIDS,
+            process_name=NAMES,
+            opened_at=st.none() | TIMES,
+            closed_at=st.none() | TIMES,
+        ),
+        max_size=3,
+    ).map(tuple),
+    lost=COUNTS,
+)
 SWEEPS = st.builds(
     Sweep,
     host_id=st.sampled_from(["atlas", "a:1_b.c-d"]),
@@ -106,6 +126,9 @@ SWEEPS = st.builds(
     tool_version=st.sampled_from(["", "iproute2-6.1.0"]),
     owners_seen=st.sampled_from(OwnersSeen),
     owners_reason=NAMES,
+    event_source=st.sampled_from(EventSource),
+    event_source_reason=NAMES,
+    news=NEWS,
     interval=st.floats(0, 3600),
     duration=st.integers(0, 10).map(float),
     skipped=st.integers(0, 1000),
@@ -120,6 +143,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
+
+
+TOLD = News((SocketNews("tcp", 80, "0.0.0.0", "c80", 100, "nginx", NOON, None),))  # as ss prints it
 
 
 def said(*listeners, **fields):
@@ -208,7 +234,7 @@ def test_names_are_made_safe_as_those_of_this_machine(name, seen):
 
 def at(path, value):
     """Return a sweep of one port in which one value is another, or left out if it is `...`."""
-    whole = said(listener(80, name="nginx"))
+    whole = said(listener(80, name="nginx"), news=TOLD.as_json())
     *way, last = path.split("/")
     inner = whole
     for step in way:
@@ -236,6 +262,15 @@ def at(path, value):
         *[("interval", value) for value in (-1, True, "15", math.nan, math.inf, 10**400)],
         ("uptime", 1e308),
         ("skipped", -1),
+        *[("event_source", value) for value in ("ears", None, ["ebpf"])],
+        ("event_source_reason", None),
+        *[("news", value) for value in (None, [], "none")],
+        *[("news/lost", value) for value in (-1, True, None, 2**63)],
+        *[("news/sockets", value) for value in (None, {}, [7])],
+        *[("news/sockets/0/port", value) for value in (..., 0, 65536, "80")],
+        *[("news/sockets/0/protocol", value) for value in (..., "sctp", None)],
+        *[("news/sockets/0/opened_at", value) for value in ("soon", 0, "1969-01-01T00:00:00Z")],
+        ("news/sockets/0/pid", 2**31),
         ("listeners", {}),
         ("listeners", None),
         ("listeners/0/protocol", "sctp"),
@@ -278,6 +313,7 @@ def test_a_port_that_is_told_twice_is_refused():
         ("listeners/0/ancestors", [{"pid": 1, "name": ""}] * (wire.MOST_ANCESTORS + 1)),
         ("listeners/0/endpoints", [{"address": ""}] * (wire.MOST_OF_ONE + 1)),
         ("listeners", [{}] * (wire.MOST_LISTENERS + 1)),
+        ("news/sockets", [{}] * (wire.MOST_NEWS + 1)),
     ],
 )
 def test_more_than_a_machine_has_is_too_large(path, value):
@@ -300,7 +336,7 @@ def test_whatever_is_said_is_read_or_refused(anything):
 
 
 @usual
-@given(JSON, st.sampled_from(["host_id", "taken_at", "uptime", "listeners"]))
+@given(JSON, st.sampled_from(["host_id", "taken_at", "uptime", "news", "listeners"]))
 def test_whatever_stands_in_a_head_is_read_or_refused(anything, name):
     with suppress(WireError):
         wire.message(said(listener(80)) | {name: anything})
@@ -311,6 +347,22 @@ def test_whatever_stands_in_a_head_is_read_or_refused(anything, name):
 def test_whatever_stands_in_a_listener_is_read_or_refused(anything, name):
     with suppress(WireError):
         assert len(wire.message(at(f"listeners/0/{name}", anything)).sweep.digest) == 32
+
+
+@usual
+@given(JSON, st.sampled_from([*wire.SOCKET]))
+def test_whatever_stands_in_a_socket_is_read_or_refused(anything, name):
+    with suppress(WireError):
+        wire.message(at(f"news/sockets/0/{name}", anything))
+
+
+def test_news_travel_in_a_head():
+    head = said(news=TOLD.as_json(), event_source="ebpf") | {"digest": "0" * 32}
+    del head["listeners"]
+
+    told = wire.message(head).sweep
+
+    assert (told.news, told.event_source) == (TOLD, EventSource.EBPF)
 
 
 def test_a_digest_stands_in_place_of_listeners():

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 
 from collector.models import HostEvent, PortEvent, PortRuntime
+from collector.news import News, SocketNews
 from collector.services import reconcile
 from tests.collector.sweeps import listener, sweep
 from tests.conftest import NOON
@@ -119,12 +120,45 @@ def test_a_first_look_is_no_news(admin_client, open_port):
 def test_a_storm_is_one_entry_and_hides_nothing_else(count, admin_client):
     reconcile(sweep(listener(22)))
     reconcile(sweep(listener(22), listener(80), ticks=1))
-    reconcile(sweep(listener(22), *map(listener, range(1000, 1000 + count)), ticks=2))
+    reconcile(sweep(listener(22), listener(80), ticks=2))
+    reconcile(sweep(listener(22), *map(listener, range(1000, 1000 + count)), ticks=3))
 
     feed = read(admin_client)
 
     assert texts(feed) == ["atlas: many ports at once", "80/tcp on atlas appeared: nginx"]
     assert texts(feed, "summary")[0] == f"{count} ports appeared, 1 disappeared."
+
+
+@pytest.mark.parametrize(("count", "second"), [(20, 13.5), (150, 14.5)])
+@pytest.mark.django_db
+def test_a_storm_of_which_the_kernel_told_each_time_is_one_entry(count, second, admin_client):
+    """That of so many ports that the host tells of it lasts from one while into the next."""
+    reconcile(sweep(listener(22)))
+    ports = range(1000, 1000 + count)
+    began = {port: NOON + timedelta(seconds=second + (port % 7) / 10) for port in ports}
+    sockets = [
+        SocketNews("tcp", port, "0.0.0.0", f"c{port}", 1, "nginx", at, None)  # as ss prints it
+        for port, at in began.items()
+    ]
+    look = NOON + timedelta(seconds=15.2)
+
+    reconcile(sweep(listener(22), *map(listener, ports), taken_at=look, news=News(tuple(sockets))))
+
+    assert PortRuntime.objects.filter(first_seen_at__in=began.values()).count() == count
+    assert texts(read(admin_client)) == ["atlas: many ports at once"]
+    assert texts(read(admin_client), "summary") == [f"{count} ports appeared."]
+
+
+def test_a_storm_keeps_its_name_while_it_grows(admin_client, open_port):
+    for number in range(1000, 1011):
+        happen(open_port(number), "appeared", NOON + timedelta(seconds=number - 1000))
+    before = read(admin_client)
+    happen(open_port(1011), "appeared", NOON + timedelta(seconds=14))
+
+    feed = read(admin_client)
+
+    assert texts(feed, "summary") == ["12 ports appeared."]
+    assert texts(feed, "id") == texts(before, "id")
 
 
 def test_a_port_that_comes_and_goes_leaves_room_for_the_others(admin_client, open_port):
@@ -141,7 +175,7 @@ def test_a_port_that_comes_and_goes_leaves_room_for_the_others(admin_client, ope
 
 def test_there_are_at_most_a_hundred_entries_the_newest_first(admin_client, open_port):
     for number in range(1000, 1120):
-        happen(open_port(number), "appeared", NOON + (number - 1000) * timedelta(seconds=1))
+        happen(open_port(number), "appeared", NOON + (number - 1000) * timedelta(seconds=5))
 
     told = texts(read(admin_client))
 
