@@ -103,7 +103,7 @@ def under_load(seconds: int, extra: float) -> bool:
     events, lost, used, took = listen_to(count // 2, RATE)
     percent, kernel = 100 * used / took, 100 * extra * RATE / 2
     say(
-        f"{len(events):,} of {count:,} events, {count / took:,.0f} a second, {lost:,} counted as lost\n"
+        f"{len(events):,} of {count:,} events, {count / took:,.0f} a second, {lost:,} lost\n"
         f"CPU      {percent:6.2f} % of a core to read, {kernel:.2f} % in the programs, "
         f"{percent + kernel:.2f} % in all (limit {MOST_CPU:g})"
     )
