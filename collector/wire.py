@@ -49,7 +49,8 @@ from collector.sweep import (
     Verdict,
 )
 
-MOST_BYTES = 4 * 2**20  # of a body, and of what it unpacks to
+MOST_BYTES = 4 * 2**20  # of a body as it comes
+MOST_UNPACKED = 16 * 2**20  # of what it unpacks to: more ports than containers publish
 MOST_LISTENERS = MOST_ENDPOINTS = 65_536  # of a sweep
 MOST_OF_ONE = 4_096  # endpoints, and PIDs, of a listener: a page has the rows of a hundred of them
 MOST_NEWS = 10_000  # sockets; an agent tells of a thousand
@@ -75,11 +76,11 @@ def unpacked(body: bytes) -> bytes:
     """Return what was compressed with gzip. Raises WireError, TooLargeError for a bomb."""
     reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        found = reader.decompress(body, MOST_BYTES + 1)
+        found = reader.decompress(body, MOST_UNPACKED + 1)
     except zlib.error as exc:
         raise WireError("The body is not compressed with gzip, as its header says.") from exc
-    if len(found) > MOST_BYTES:
-        raise TooLargeError(f"The body unpacks to more than {MOST_BYTES} bytes.")
+    if len(found) > MOST_UNPACKED:
+        raise TooLargeError(f"The body unpacks to more than {MOST_UNPACKED} bytes.")
     if not reader.eof or reader.unused_data:
         raise WireError("What is compressed breaks off, or something follows it.")
     return found

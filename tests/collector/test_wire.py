@@ -420,12 +420,30 @@ def test_what_follows_what_is_compressed_is_refused():
 
 
 def test_a_bomb_is_not_unpacked():
-    bomb = gzip.compress(bytes(wire.MOST_BYTES + 1))
+    bomb = gzip.compress(bytes(wire.MOST_UNPACKED + 1))
 
     with pytest.raises(TooLargeError):
         wire.unpacked(bomb)
 
     assert wire.unpacked(gzip.compress(bytes(1000))) == bytes(1000)
+
+
+def test_ten_thousand_ports_that_a_container_publishes_fit_in_a_body():
+    command = "/usr/bin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 20000 -container-ip "
+    proxy = replace(
+        listener(20_000, pid=1_000_000, name="docker-proxy").owner,
+        cmdline=f"{command}172.17.0.2 -container-port 20000 -use-listen-fd",
+        container="0123456789abcdef" * 4,
+        ancestors=(Ancestor(900, "dockerd"), Ancestor(1, "systemd")),
+    )
+    one = listener(20_000)
+    many = sweep(replace(one, owner=proxy, endpoints=one.endpoints * 2)).as_json()
+
+    many["listeners"] *= 10_000
+
+    body = gzip.compress(json.dumps(many, separators=(",", ":")).encode())
+    assert len(body) < wire.MOST_BYTES
+    assert len(json.loads(wire.unpacked(body))["listeners"]) == 10_000
 
 
 def test_times_differ_by_their_zones_alone():
