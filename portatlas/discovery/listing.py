@@ -1,6 +1,7 @@
 """Which ports other programs are told of: the filters of the list of ports, and a bound."""
 
 import django_filters
+from django.db.models import F, Q
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
@@ -15,6 +16,7 @@ from portatlas.api.rules import Rule
 from portatlas.models import Port
 from portatlas.states import PortState
 
+RETIRED = Q(host__last_look_at__lte=F("host__retired_at"))  # as collector/retirement.py has it
 MOST = 10_000  # ports in one answer: there are no pages, for those who ask know of none
 
 
@@ -50,7 +52,12 @@ class TargetFilter(ListeningFilter):
 
 
 class Listing(Conditional, Asked, GenericAPIView):
-    """All ports that fit, in one answer; the `get` of each is `conditional`."""
+    """
+    All ports that fit, in one answer; the `get` of each is `conditional`.
+
+    Those of a silent host are told, for whoever watches them has to notice; those of a retired one
+    only to who asks for that host.
+    """
 
     queryset = Port.objects.none()  # names the permissions
     filter_backends = [DjangoFilterBackend]
@@ -60,6 +67,8 @@ class Listing(Conditional, Asked, GenericAPIView):
     def ports(self) -> list[Port]:
         """Return them by host, number and protocol; raise InvalidParameter if they are too many."""
         every = Port.objects.with_state(timezone.now()).select_related("note")
+        if "host_id" not in self.request.query_params:
+            every = every.exclude(RETIRED)
         fitting = self.filter_queryset(every).order_by("host_id", "port", "protocol")
         found = list(fitting[: MOST + 1])
         if len(found) > MOST:

@@ -1,7 +1,11 @@
 """Hosts as an inventory for Ansible: groups, variables, and texts that are no templates."""
 
+from datetime import timedelta
+
 import pytest
 
+from collector.models import Host
+from collector.retirement import retire
 from portatlas.discovery.ansible import inventory
 from portatlas.discovery.group_names import group_names
 
@@ -53,6 +57,22 @@ def test_what_does_not_listen_or_belongs_to_clients_is_left_out(admin_client, op
 
     assert admin_client.get(ADDRESS).json()["all"] == {"hosts": ["web-1"]}
     assert admin_client.get(f"{ADDRESS}?active=false").json()["all"] == {"hosts": ["atlas"]}
+
+
+def test_a_retired_host_is_listed_only_where_it_is_asked_for_and_until_it_is_seen_again(
+    admin_client, open_port
+):
+    open_port(22)
+    old = open_port(22, host_id="old").host
+    retire(old, at=old.last_look_at)
+
+    def listed(query=""):
+        return admin_client.get(f"{ADDRESS}{query}").json()["all"]["hosts"]
+
+    assert listed() == ["atlas"]
+    assert listed("?host_id=old") == ["old"]
+    Host.objects.filter(pk="old").update(last_look_at=old.last_look_at + timedelta(seconds=15))
+    assert listed() == ["atlas", "old"]
 
 
 def test_a_filter_narrows_the_hosts(admin_client, open_port, write_note):
