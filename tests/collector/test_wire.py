@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from collector import fields, wire
 from collector.addresses import scope_of
+from collector.agent.report import Report
 from collector.fields import TooLargeError, WireError
 from collector.look import Watch
 from collector.news import News, SocketNews
@@ -356,11 +357,10 @@ def test_whatever_stands_in_a_socket_is_read_or_refused(anything, name):
         wire.message(at(f"news/sockets/0/{name}", anything))
 
 
-def test_news_travel_in_a_head():
-    head = said(news=TOLD.as_json(), event_source="ebpf") | {"digest": "0" * 32}
-    del head["listeners"]
+def test_news_travel_with_a_digest():
+    seen = sweep(listener(80), news=TOLD, event_source=EventSource.EBPF)
 
-    told = wire.message(head).sweep
+    told = wire.message(json.loads(Report.of(seen).brief("0" * 32).data)).sweep
 
     assert (told.news, told.event_source) == (TOLD, EventSource.EBPF)
 

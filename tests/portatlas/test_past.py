@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from collector.models import PortEvent, PortRuntime
+from collector.news import News, SocketNews
 from collector.retention import prune
 from collector.services import reconcile
 from collector.sweep import Verdict
@@ -68,6 +69,26 @@ def test_a_port_that_came_and_went_is_told_for_each_time():
     assert lasting(1, 4) == lasting(2.9, 4) == (UP, 1, 3)
     assert lasting(3, 4) == (DOWN, 3, None)
     assert (held(1.5, 4), held(4, 4)) == (("nginx", 100), ("nginx", 100))
+
+
+def told(cookie, opened=None, closed=None):
+    times = [at if at is None else hour(at) for at in (opened, closed)]
+    return SocketNews("tcp", 80, "0.0.0.0", cookie, None, "", *times)  # as ss prints it
+
+
+def test_what_the_kernel_dated_is_told_of_the_time_between_two_looks():
+    look(0, SSHD)
+    look(1, SSHD, NGINX, news=News((told("a", 0.5),)))
+    look(2, SSHD, CADDY, news=News((told("a", None, 1.3), told("b", 1.4))))
+    look(3, SSHD, news=News((told("b", None, 2.5),)))
+
+    assert lasting(0.4, 3) == (DOWN, 0, 0.5)
+    assert lasting(0.6, 3) == lasting(1.2, 3) == lasting(2.4, 3) == (UP, 0.5, 2.5)
+    assert lasting(2.6, 3) == (DOWN, 2.5, None)
+    assert (held(0.6, 3), held(1.3, 3), held(1.5, 3)) == (
+        *(("nginx", 100), ("nginx", 100), ("caddy", 200)),
+    )
+    assert all(at(hours, 3).stood for hours in (0.6, 1.3, 1.5, 2.4, 2.6))
 
 
 def test_before_it_was_first_seen_nobody_held_it():
