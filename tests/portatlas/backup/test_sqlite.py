@@ -198,7 +198,7 @@ def test_a_folder_that_is_not_there_is_told_in_a_sentence(site, backup):
 
 def test_a_disk_that_is_too_full_for_what_is_brought_up_to_date_changes_nothing(site, tmp_path):
     """The database grows by its migrations; all that was written before fits."""
-    call_command("migrate", "notifications", "0002", verbosity=0)
+    call_command("migrate", "notifications", "zero", verbosity=0)
     PortNote.objects.update(description="much " * 800_000)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM")
