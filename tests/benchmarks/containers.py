@@ -32,6 +32,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DOCKER = CHECKOUT / "docker"
 IMAGE = "portatlas:check"
 PATIENCE = 180  # seconds
+MANAGE = ("python", "manage.py")
+TOOL = ("--profile", "tools", "run", "--rm", "-T", "backup")
 SEEING = "0000000000080004"  # CAP_DAC_READ_SEARCH is bit 2, CAP_SYS_PTRACE bit 19
 NONE = "0" * 16
 LISTENER = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); "
@@ -107,6 +109,20 @@ class Stack:
 
     def down(self, *options: str) -> None:
         self.compose("down", *options)
+
+    def back_up(self) -> bytes:
+        """Return a backup, made as docker/README.md says."""
+        if "backup" in self.services:
+            return self.compose(*TOOL).stdout
+        return self.compose("exec", "-T", "portatlas", *MANAGE, "backup", "-").stdout
+
+    def restore(self, backup: bytes) -> None:
+        """Restore a backup as docker/README.md says."""
+        is_full = "backup" in self.services
+        self.compose("stop", *(("web", "worker", "beat") if is_full else ()))
+        aside = TOOL if is_full else ("run", "--rm", "-T", "portatlas")
+        self.compose(*aside, *MANAGE, "restore", "-", input=backup)
+        self.up()
 
     def names(self) -> list[str]:
         """Return the services that stay."""
@@ -203,6 +219,11 @@ def seen(stack: Stack, door: str, port: int) -> dict:
     return next((each for each in found if each["port"] == port), {})
 
 
+def noted(stack: Stack, door: str, port: int) -> str | None:
+    """Return the title of the note on a port, None if it has none."""
+    return (seen(stack, door, port).get("note") or {}).get("title")
+
+
 def check(stack: Stack, verdict: Verdict, door: str, port: int) -> None:
     """`door` is the service that serves."""
     stack.up()
@@ -225,8 +246,14 @@ def check(stack: Stack, verdict: Verdict, door: str, port: int) -> None:
         verdict.say("then it goes on looking", bool(later))
         stack.down()
         stack.up()
-        title = (seen(stack, door, listening).get("note") or {}).get("title")
+        title = noted(stack, door, listening)
         verdict.say("what was noted outlives down and up", title == "Kept", title)
+        backup = stack.back_up()
+        stack.run(door, *f"python manage.py note {listening} --title Changed".split())
+        verdict.say("a note can be changed", noted(stack, door, listening) == "Changed")
+        stack.restore(backup)
+        title = noted(stack, door, listening)
+        verdict.say("a backup brings back what was noted", title == "Kept", title)
 
 
 def main() -> None:
