@@ -1,10 +1,13 @@
-"""One sweep at a time: a lock that its holder's death releases."""
+"""One sweep at a time, and one watch: locks that their holder's death releases."""
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
+
+WATCH = "watch.lock"
 
 
 class SweepRunningError(Exception):
@@ -20,6 +23,33 @@ def sweep_lock(folder: Path) -> Iterator[None]:
         except BlockingIOError as exc:
             raise SweepRunningError("A sweep of this host is already running.") from exc
         yield
+
+
+@contextmanager
+def watch_lock(folder: Path, waits: Callable[[], None]) -> Iterator[TextIO]:
+    """
+    Hold the lock of this machine's watch; the holder writes into it what others are to know.
+
+    Where somebody has it `waits` is called, and then it is waited for.
+    """
+    with open(folder / WATCH, "a", opener=_private, encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        yield file
+
+
+def watched(folder: Path) -> str | None:
+    """Return what the watch of this machine has written, None when none runs."""
+    with suppress(FileNotFoundError), (folder / WATCH).open(encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read()
+    return None
 
 
 def _private(path: str, flags: int) -> int:

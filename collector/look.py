@@ -6,7 +6,10 @@ from datetime import datetime
 from time import monotonic
 
 from collector import machine, owners, process, reader, ss, tool
+from collector.bell import Bell
+from collector.ledger import MOST
 from collector.listening import Listening, endpoint, grouped, listener
+from collector.news import NO_NEWS, News
 from collector.sweep import OwnersSeen, Sweep, Verdict
 from collector.text import safe
 
@@ -19,16 +22,29 @@ class Watch:
     The looks at this machine, each cheaper for what the ones before found out.
 
     All it keeps is a cache: a new Watch sees the same, by a full look with `ss -p`. The first
-    look is one, and the one after a pause, and one every hour.
+    look is one, and the one after a pause, and one every hour. What the `bell` told since the last
+    look goes with each that does not fail.
     """
 
-    def __init__(self):
+    def __init__(self, bell: Bell | None = None):
+        self.bell = bell or Bell()
         self.last: Sweep | None = None  # the last look that did not fail
+        self._told = NO_NEWS  # by the last look
+        self._untold = NO_NEWS  # what a look told that was not believed, or could not be kept
         self._booted_at: datetime | None = None
-        self.forget()
+        self._begin()
 
     def forget(self) -> None:
-        """Drop all that is known, so that the next look is a full one."""
+        """Have the next look be a full one, and tell again what the last one told."""
+        self.take_back()
+        self._begin()
+
+    def take_back(self) -> None:
+        """Have the next look tell again what the last one told, which nobody has kept."""
+        self._untold, self._told = self._told or self._untold, NO_NEWS
+
+    def _begin(self) -> None:
+        """Drop all that is known."""
         self._full_at = self._looked_at = float("-inf")
         self._memo = ss.Memo()
         self._listening = Listening(self._booted_at)
@@ -44,7 +60,11 @@ class Watch:
         booted_at = machine.booted_at(self._booted_at)
         if booted_at != self._booted_at:  # the clock was set, and with it whatever was dated by it
             self._booted_at = booted_at
-            self.forget()
+            self._begin()
+        self._told = NO_NEWS
+        # What is told from now on, `ss` may have missed: it calls for a look of its own.
+        self.bell.hear(started)
+        self.bell.looked(started)
         common = {
             "host_id": host_id,
             "machine_id": machine.machine_id(),
@@ -53,6 +73,8 @@ class Watch:
             "uptime": machine.uptime(),
             "taken_at": at,
             "interval": interval,
+            "event_source": self.bell.source,
+            "event_source_reason": self.bell.reason,
         }
         try:
             seen = self._see(started, timeout=timeout, interval=interval)
@@ -68,6 +90,9 @@ class Watch:
         owners_seen, owners_reason = owners.visibility(
             [each.owner for each in listeners], owners.excuse(self._listening.hidden)
         )
+        self._told = _joined(self._untold, self.bell.report(at, started))
+        self._untold = NO_NEWS
+        self.bell.know(listeners)
         self.last = Sweep(
             **common,
             **_judge(seen.reading, seen.reason),
@@ -76,6 +101,7 @@ class Watch:
             listeners=listeners,
             owners_seen=owners_seen,
             owners_reason=owners_reason,
+            news=self._told,
             skipped=seen.reading.skipped,
             duration=monotonic() - started,
         )
@@ -133,3 +159,10 @@ def _judge(reading: ss.Reading, reason: str) -> dict:
     if not reading.sockets:
         return {"verdict": Verdict.SUSPECT, "reason": "No port was listed at all."}
     return {"verdict": Verdict.COMPLETE, "reason": reason}
+
+
+def _joined(before: News, now: News) -> News:
+    """Return the news of two reports, of which the later tells the end of what the first began."""
+    again = {each.cookie for each in now.sockets}
+    kept = [each for each in before.sockets if each.closed_at or each.cookie not in again]
+    return News((*kept, *now.sockets)[-MOST:], before.lost + now.lost)

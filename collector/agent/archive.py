@@ -16,6 +16,7 @@ from pathlib import Path
 NAME = "portatlas-agent.pyz"
 PACKAGES = Path(__file__).resolve().parents[2]  # the folder that `collector` is in
 START = ("collector.agent.command", "collector.agent.install")
+PROGRAMS = "collector/ebpf/port_events.bpf.o"  # is not there where it was not built
 MIDNIGHT = (1980, 1, 1, 0, 0, 0)  # the first that a zip can tell
 SHEBANG = b"#!/usr/bin/env python3\n"
 
@@ -38,7 +39,7 @@ if __name__ == "__main__":
 
 
 def build() -> bytes:
-    """Return the archive: the agent, and of the collector what the agent imports."""
+    """Return the archive: the agent, what it imports of the collector, and what the kernel runs."""
     archive = io.BytesIO(SHEBANG)
     archive.seek(0, io.SEEK_END)
     with zipfile.ZipFile(archive, "w") as file:
@@ -66,7 +67,7 @@ def modules() -> dict[str, Path]:
 
 
 def _sources() -> dict[str, bytes]:
-    paths = modules().values()
+    paths = [*modules().values(), *PACKAGES.glob(PROGRAMS)]
     return {path.relative_to(PACKAGES).as_posix(): path.read_bytes() for path in paths}
 
 

@@ -21,10 +21,12 @@ from collector.agent.outbox import Outbox
 from collector.agent.spool import Spool, SpoolError
 from collector.agent.version import VERSION
 from collector.agent.voice import say
-from collector.agent.wake import Wake
+from collector.bell import Bell
 from collector.sweep import HOST_ID
+from collector.wake import Wake
 
 NAME = "portatlas-agent"
+ONCE = "This was one look alone. As a service the agent would listen to the kernel."
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,17 +58,22 @@ def _watch(options: argparse.Namespace) -> int:
         return 2
     if hub.is_in_clear:
         say("The token travels in clear text: give the hub a certificate, and https to --hub.")
-    looks = Looks(options.host, 0 if options.once else options.interval, _now)
+    wake.bell = bell = Bell(reason=ONCE) if options.once else Bell.hang()
+    looks = Looks(options.host, 0 if options.once else options.interval, _now, bell)
     agent = Agent(looks, Outbox(spool, _now), Courier(hub.post, wake.ring), wake)
     if options.once:
         return 0 if agent.run_once() else 1
-    say(f"Version {VERSION} looks at {options.host} every {options.interval} s for {options.hub}")
+    when = f"not in between. {bell.reason}" if bell.reason else "when the kernel tells of a port."
+    say(
+        f"Version {VERSION} looks at {options.host} for {options.hub} "
+        f"every {options.interval} s, and {when}"
+    )
     agent.run(options.interval)
     return 0
 
 
 def _print(options: argparse.Namespace) -> int:
-    report = Looks(options.host, 0, _now).take()
+    report = Looks(options.host, 0, _now, Bell(reason=ONCE)).take()
     sweep = {**report.head, "listeners": report.listeners()}
     try:
         sys.stdout.write(json.dumps(sweep, indent=2) + "\n")
@@ -126,6 +133,11 @@ def _parser() -> argparse.ArgumentParser:
         "--install",
         action="store_true",
         help="as root: install and start this as a service of systemd; with --print, show it only",
+    )
+    add(
+        "--ebpf",
+        action="store_true",
+        help="with --install: with the privileges to be told by the kernel when a port opens",
     )
     add("--version", action="version", version=f"{NAME} {VERSION}")
     return parser

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.hub or not options.token_file:
         say("--install takes --hub URL and --token-file FILE: where to report, and by which right.")
         return 2
-    text = unit.text(_command(options), str(TOKEN))
+    text = unit.text(_command(options), str(TOKEN), ebpf=options.ebpf)
     if options.print:
         sys.stdout.write(text)
         return 0

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from collector.agent.report import Report
+from collector.bell import Bell
 from collector.doubt import FEW_TO_REPEAT, doubt, is_confirmed
 from collector.look import Watch
 from collector.sweep import Sweep, Verdict
@@ -14,9 +15,15 @@ PATIENCE = 10  # seconds for ss; what the hub's own collector has by default
 
 
 class Looks:
-    def __init__(self, host_id: str, interval: float, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        host_id: str,
+        interval: float,
+        clock: Callable[[], datetime],
+        bell: Bell | None = None,
+    ) -> None:
         self._host_id, self._interval, self._clock = host_id, interval, clock
-        self._watch = Watch()
+        self._watch = Watch(bell)
         self._newest: Sweep | None = None  # what the last report was made of
 
     def take(self) -> Report:

@@ -14,8 +14,9 @@ from collector.agent.outbox import Known, Outbox
 from collector.agent.report import Body, Report
 from collector.agent.ticks import Ticks
 from collector.agent.voice import Voice, say
-from collector.agent.wake import StoppedError, Wake
+from collector.pace import AT_MOST_EVERY
 from collector.sweep import Verdict
+from collector.wake import StoppedError, Wake
 
 IDLE = 60.0  # seconds without anything to send
 PACE = 0.1  # seconds between two reports that waited: a hub that comes back has a thousand hosts
@@ -42,9 +43,10 @@ class Agent:
         due, ticks = monotonic(), Ticks(interval, monotonic(), self._chance)
         try:
             while not self._wake.is_stopping:
-                if monotonic() >= due:
+                began = monotonic()
+                if began >= min(due, self._wake.bell.due):
                     self._look()
-                    due = ticks.after(monotonic())
+                    due = max(ticks.after(monotonic()), began + AT_MOST_EVERY)
                 self._send()
                 self._wake.wait(min(due, self._next_try()) - monotonic())
                 self._heed(self._courier.collect())

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 # It may look at all processes and read what it finds, and change nothing: /proc tells who holds
 # a socket only to those who may trace (ptrace(2)), and the files of others to those who may read.
 CAPABILITIES = "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH"
+# To load the programs that tell of ports, to attach them, and to read what they may read.
+EBPF_CAPABILITIES = "CAP_BPF CAP_NET_ADMIN CAP_PERFMON"
 
 TEMPLATE = """\
 [Unit]
@@ -60,18 +62,31 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
-MemoryMax=256M
+{further}MemoryMax=256M
 TasksMax=32
 
 [Install]
 WantedBy=multi-user.target
 """
 
+EBPF = """\
+# One of @privileged is for the programs, and before Linux 5.11 their memory counts as locked.
+SystemCallFilter=bpf
+LimitMEMLOCK=64M
+"""
 
-def text(command: Sequence[str], token: str) -> str:
-    """Return the unit that runs a command, with the token in the file at the path `token`."""
+
+def text(command: Sequence[str], token: str, *, ebpf: bool = False) -> str:
+    """
+    Return the unit that runs a command, with the token in the file at the path `token`.
+
+    `ebpf` gives it what it takes to be told of ports by the kernel.
+    """
     return TEMPLATE.format(
-        command=" ".join(map(quoted, command)), token=token, capabilities=CAPABILITIES
+        command=" ".join(map(quoted, command)),
+        token=token,
+        capabilities=f"{CAPABILITIES} {EBPF_CAPABILITIES}" if ebpf else CAPABILITIES,
+        further=EBPF if ebpf else "",
     )
 
 

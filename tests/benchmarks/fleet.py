@@ -17,7 +17,6 @@ from collector.agent.loop import Agent
 from collector.agent.outbox import Outbox
 from collector.agent.report import Body, Report
 from collector.agent.spool import Spool
-from collector.agent.wake import Wake
 from collector.sweep import (
     Endpoint,
     Listener,
@@ -28,6 +27,7 @@ from collector.sweep import (
     Sweep,
     Verdict,
 )
+from collector.wake import Wake
 
 UP = timedelta(days=1)  # long enough for all its services to have started
 FIRST_PORT = 2000

@@ -15,8 +15,11 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from collector.ebpf import support
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 OURS = ("PORTATLAS_", "DATABASE_URL", "DJANGO_")
+CHILDREN = {"gunicorn", "worker", "beat"} | (set() if support.missing() else {"watch"})
 PATIENCE = 60  # seconds until a test gives up; none waits that long when all is well
 
 
@@ -45,9 +48,9 @@ class Up:
         return wait_until(lambda: re.search(pattern, self.output), self.log)
 
     def wait_until_up(self):
-        """Return the URL, once all three children run."""
+        """Return the URL, once all children run."""
         url = self.wait_for(r"Port Atlas is up: (\S+) ")[1]
-        wait_until(lambda: {"gunicorn", "worker", "beat"} <= self.children().keys(), self.log)
+        wait_until(lambda: self.children().keys() == CHILDREN, self.log)
         return url
 
     def children(self):
@@ -56,17 +59,17 @@ class Up:
         for child in psutil.Process(self.process.pid).children():
             with suppress(psutil.NoSuchProcess):  # it was just killed
                 words = child.cmdline()
-                found |= {word: child for word in ("gunicorn", "worker", "beat") if word in words}
+                found |= {word: child for word in CHILDREN if word in words}
         return found
 
     def descendants(self):
-        """Return gunicorn and its worker, the Celery worker and beat, with no `ss` among them."""
+        """Return gunicorn and its worker, and the other children, with no `ss` among them."""
 
-        def four():
+        def all_of_them():
             found = psutil.Process(self.process.pid).children(recursive=True)
-            return found if len(found) == 4 else None
+            return found if len(found) == len(CHILDREN) + 1 else None
 
-        return wait_until(four, self.log)
+        return wait_until(all_of_them, self.log)
 
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)

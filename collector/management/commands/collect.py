@@ -7,7 +7,7 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
-from collector import look, schedule, services
+from collector import hearsay, look, schedule, services
 from collector.lock import SweepRunningError, sweep_lock
 from collector.look import Watch
 from collector.ss import ParseError
@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
     def look(self) -> services.Outcome:
         return services.Outcome(
-            Watch().look(
+            Watch(hearsay.bell(settings.DATA_DIR)).look(
                 settings.PORTATLAS_HOST_ID,
                 at=timezone.now(),
                 timeout=settings.PORTATLAS_SS_TIMEOUT,
@@ -62,7 +62,7 @@ class Command(BaseCommand):
     def collect(self) -> services.Outcome:
         with sweep_lock(settings.DATA_DIR):
             return services.collect(
-                Watch(),
+                Watch(hearsay.bell(settings.DATA_DIR)),
                 settings.PORTATLAS_HOST_ID,
                 clock=timezone.now,
                 timeout=settings.PORTATLAS_SS_TIMEOUT,

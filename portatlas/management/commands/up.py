@@ -1,5 +1,5 @@
 """
-`manage.py up`: make everything ready, then become the supervisor of web, worker and beat.
+`manage.py up`: make everything ready, then become the supervisor of web, worker, beat and watch.
 
 The process replaces itself, so that Django's memory is given back. What survives is the lock
 on the data directory and the listening socket.
@@ -26,6 +26,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http.request import validate_host
 from kombu.exceptions import OperationalError
 
+from collector.ebpf import support
 from portatlas.celery import app
 
 SUPERVISOR = Path(__file__).resolve().parents[2] / "supervisor.py"
@@ -186,8 +187,11 @@ def commands(door: int) -> dict[str, list[str]]:
     web = [*python, "gunicorn", "portatlas.wsgi", "--bind", f"fd://{door}"]
     web += ["--worker-class", "gthread", "--workers", "1", "--threads", "4"]
     web += ["--graceful-timeout", "5", "--no-control-socket", "--log-level", "warning"]
-    return {
+    children = {
         "web": web,
         "worker": [sys.executable, "-W", ROOT_IS_FINE, "-m", "portatlas.background", "worker"],
         "beat": [*python, "portatlas.background", "beat"],
     }
+    if not support.missing():  # else the worker looks, and the page of the host says why
+        children["watch"] = [*python, "django", "watch"]
+    return children
