@@ -1,14 +1,14 @@
 """Hosts of which nobody expects to hear again: their facts stay, and ask nobody to hurry."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from collector.models import Host
 
 
 def retire(host: Host, *, at: datetime) -> None:
-    """Note that a host is retired, by a time that is not before its last look."""
-    host.retired_at = max(at, host.last_look_at)
+    """Note that a host is retired, by its clock and a time that is not before its last look."""
+    host.retired_at = max(at + timedelta(seconds=host.clock_ahead), host.last_look_at)
     host.save(update_fields=["retired_at"])
 
 

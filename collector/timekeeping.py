@@ -57,9 +57,9 @@ def ahead(sweep: Sweep, looked_at: datetime | None) -> float:
     return seconds if abs(seconds) >= NOISE else 0
 
 
-def ours(moment: datetime, host: Host) -> datetime:
-    """Return what our clock said at a moment that a host has dated."""
-    return moment - timedelta(seconds=host.clock_ahead)
+def ours(moment: datetime, ahead: float) -> datetime:
+    """Return what our clock said at a moment that a host dates, whose clock is so far ahead."""
+    return moment - timedelta(seconds=ahead)
 
 
 def cause(sweep: Sweep, host: Host) -> Cause:

@@ -6,25 +6,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Count, Subquery
+from django.db.models import Count, Max, Subquery
 
 from collector.models import Host, HostEvent
 from collector.retirement import is_retired
 from collector.sweep import Verdict
+from collector.timekeeping import NOISE, ours
 from portatlas.models import BOOT, Port
-from portatlas.silence import is_overdue
+from portatlas.silence import is_overdue, last_look
 from portatlas.words import ago, span
 
 # The columns that the board is made of, or changes with; and those that move with every sweep.
 OF_HOST = (
     *("host_id", "digest", "verdict", "reason", "owners_reason", "unsettled", "booted_at"),
     *("sweep_interval", "last_look_at", "last_sweep_at", "watched_since", "watched_until"),
-    *("refused_at", "refused_reason", "retired_at", "event_source"),
+    *("refused_at", "refused_reason", "retired_at", "event_source", "clock_ahead"),
 )
-MOVING = ("last_look_at", "last_sweep_at", "watched_until")
+MOVING = ("last_look_at", "last_sweep_at", "watched_until", "clock_ahead")
 COLUMNS = [field.attname for field in Host._meta.concrete_fields if field.name in OF_HOST]
 NEWS = timedelta(hours=1)  # so long the board tells what happened to a host
-MOST_NEWS = 200  # of all hosts together
+FAR_BEHIND = 86_400  # seconds; what a host tells whose clock is further behind is old at once
+OFF = 10  # seconds; a clock that is further off is told, less may be a slow way to us
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class HostView:
         """Say how a host is seen. `host` has its `awaited` ports counted, `events` are recent."""
         return cls(
             host.host_id,
-            ago(host.last_look_at, now),
+            ago(last_look(host), now),
             tuple(problems(host, now)),
             tuple(_news(host, events, now)),
         )
@@ -62,20 +64,32 @@ def problems(host: Host, now: datetime) -> Iterator[str]:
         yield f"The last look at {host.host_id} is partial: {host.reason}"
     elif host.reason:
         yield f"{host.host_id}: {host.reason}"
-    if is_overdue(host.last_look_at, host.sweep_interval, now):
+    looked_at = last_look(host)
+    if is_overdue(looked_at, host.sweep_interval, now):
         yield (
-            f"Nobody has looked at {host.host_id} for {span(now - host.last_look_at)}: what it "
+            f"Nobody has looked at {host.host_id} for {span(now - looked_at)}: what it "
             "does now is unknown. Is its agent running, or the worker if it is this machine?"
         )
-    if host.last_look_at > now:
+    if looked_at > now + timedelta(seconds=NOISE):
         yield (
             f"The clock of {host.host_id} was set back: until it has passed "
             f"{host.last_look_at:%F %T} UTC again, what happens is dated then."
         )
-    if host.refused_at and host.refused_at > host.last_look_at:
-        yield f"A look was refused {ago(host.refused_at, now)}: {host.refused_reason}"
+    if was_refused(host, now):
+        refused = ago(host.refused_at, now)
+        yield f"A look at {host.host_id} was refused {refused}: {host.refused_reason}"
     if host.owners_reason:
         yield f"{host.host_id}: {host.owners_reason}"
+
+
+def was_refused(host: Host, now: datetime) -> bool:
+    """
+    Whether a look at a host was refused lately.
+
+    That others are taken meanwhile does not end it: where two machines have one name, the looks
+    at the one are refused between those at the other.
+    """
+    return host.refused_at is not None and now - host.refused_at < NEWS
 
 
 def all_hosts() -> list[Host]:
@@ -106,23 +120,50 @@ def _awaited(hosts: list[str]) -> dict[str, int]:
 
 def host_views(hosts: Iterable[Host], now: datetime) -> list[HostView]:
     """Return hosts as the board shows them, in one query."""
+    hosts = list(hosts)
+    behind = max((-host.clock_ahead for host in hosts), default=0)
+    slack = timedelta(seconds=min(max(behind, 0), FAR_BEHIND))
     recent = defaultdict(list)
-    for event in HostEvent.objects.filter(timestamp__range=(now - NEWS, now))[:MOST_NEWS]:
+    for event in _last_events(now - NEWS - slack):
         recent[event.host_id].append(event)
     return [HostView.of(host, now, recent[host.host_id]) for host in hosts]
+
+
+def _last_events(since: datetime):
+    """Return the last event of each kind of each host, the newest first: no host hides another."""
+    # Named, the hosts lead to their events of that time by the index.
+    recent = HostEvent.objects.filter(
+        timestamp__gte=since, host__in=Host.objects.order_by().values("pk")
+    )
+    newest = recent.order_by().values("host", "event_type").annotate(last=Max("pk"))
+    return HostEvent.objects.filter(pk__in=newest.values("last"))
 
 
 def _news(host: Host, events: Iterable[HostEvent], now: datetime):
     """Yield what happened to a host lately, the last of each kind, each as a sentence."""
     last: dict[str, HostEvent] = {}
     for event in events:
-        last.setdefault(event.event_type, event)
+        if timedelta(seconds=-NOISE) <= now - ours(event.timestamp, host.clock_ahead) <= NEWS:
+            last.setdefault(event.event_type, event)
     reboot = last.pop(HostEvent.Type.REBOOTED, None)
     if reboot or host.awaited:
         when = host.booted_at or (reboot.timestamp if reboot else host.watched_since)
-        yield f"{host.host_id} rebooted {ago(when, now)}{_still_missing(host.awaited)}."
+        since = ago(ours(when, host.clock_ahead), now)
+        yield f"{host.host_id} rebooted {since}{_still_missing(host.awaited)}."
     for event in last.values():
-        yield f"{host.host_id}, {ago(event.timestamp, now)}: {_said(event)}"
+        yield f"{host.host_id}, {ago(ours(event.timestamp, host.clock_ahead), now)}: {_said(event)}"
+    if abs(host.clock_ahead) > OFF and not is_retired(host):
+        yield _clocks_differ(host)
+
+
+def _clocks_differ(host: Host) -> str:
+    """Say how far a host is dated wrong: its clock is off, or ours, or it was set back (N63)."""
+    off, late = span(timedelta(seconds=abs(host.clock_ahead))), host.clock_ahead > 0
+    return (
+        f"The clocks of {host.host_id} and of this hub differ: what happens there is dated {off} "
+        f"too {'late' if late else 'early'}. Have NTP set the one that is wrong "
+        "(timedatectl set-ntp true)."
+    )
 
 
 def _still_missing(count: int) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db.models import OuterRef, Subquery
 
 from collector.models import Coverage, Host, PortEvent
-from collector.timekeeping import patience
+from collector.timekeeping import ours, patience
 from portatlas.intervals import Interval, Stretch, Transition, intervals
 from portatlas.models import Port
 
@@ -107,7 +107,7 @@ def open_stretch(host: Host, end: datetime, now: datetime) -> Stretch:
     the stretch.
     """
     until = host.watched_until or host.watched_since
-    is_watched = now - until <= patience(host.sweep_interval)
+    is_watched = now - ours(until, host.clock_ahead) <= patience(host.sweep_interval)
     return Stretch(host.watched_since, end if is_watched else until)
 
 

@@ -16,6 +16,7 @@ from django.utils.cache import get_conditional_response, patch_cache_control
 from rest_framework.request import Request
 
 from collector.models import Host, HostEvent, PortEvent
+from collector.timekeeping import ours
 from notes.models import PortNote
 from portatlas.silence import is_overdue
 
@@ -32,7 +33,8 @@ LOOKS = (
     "event_source_reason",
 )
 _HOSTS = (
-    "SELECT host_id, sweep_interval, CAST(COALESCE(watched_until, last_look_at) AS text), "  # noqa: S608  # names of our own
+    "SELECT host_id, sweep_interval, clock_ahead, "  # noqa: S608  # names of our own
+    "CAST(COALESCE(watched_until, last_look_at) AS text), "
     f"{', '.join(f'CAST({name} AS text)' for name in LOOKS)} "
     f"FROM {Host._meta.db_table} ORDER BY host_id"
 )
@@ -78,8 +80,8 @@ def etag(request: Request, *, moves: bool) -> str:
 def _silences(hosts: list[tuple], now: datetime) -> dict[str, datetime]:
     """Return since when each of the silent hosts is so, as `portatlas.silence` has it."""
     seen = (
-        (host_id, interval, datetime.fromisoformat(text).replace(tzinfo=UTC))
-        for host_id, interval, text, *_ in hosts
+        (host_id, interval, ours(datetime.fromisoformat(text).replace(tzinfo=UTC), ahead))
+        for host_id, interval, ahead, text, *_ in hosts
     )
     return {host_id: since for host_id, interval, since in seen if is_overdue(since, interval, now)}
 

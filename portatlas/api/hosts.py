@@ -22,7 +22,7 @@ from portatlas.tally import Tally, tally
 TOLD = (
     *("host_id", "verdict", "reason", "owners_seen", "owners_reason", "sweep_interval"),
     *("duration", "source", "tool_version", "boot_id", "unsettled", "sweeps", "refused_reason"),
-    *("event_source", "event_source_reason"),
+    *("event_source", "event_source_reason", "clock_ahead"),
 )
 TIMES = (
     *("booted_at", "last_look_at", "last_sweep_at", "watched_since", "watched_until"),
@@ -52,7 +52,8 @@ class HostSerializer(CountsSerializer, serializers.ModelSerializer):
     when it was seen last, if three looks are missing by now: what its ports do is unknown.
     `event_source` tells of ports that come and go between two looks; "" where nothing does, and
     `event_source_reason` says why not. `retired_at` is when somebody said that it is not expected
-    back; that ends with its next look.
+    back; that ends with its next look. All its times but `refused_at` and `silent_since` are by its
+    own clock, which is `clock_ahead` seconds ahead of the hub's.
     `problems` say in sentences what is wrong with how it is seen.
     """
 

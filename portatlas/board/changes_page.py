@@ -15,6 +15,7 @@ from portatlas.board.selection import link
 from portatlas.board.since import CHOICES, Since
 from portatlas.board.unwatched import hosts_with_watch, sentences
 from portatlas.board.views import may_see_ports
+from portatlas.silence import last_look
 from portatlas.words import ago
 
 
@@ -80,7 +81,7 @@ def between(request: HttpRequest) -> HttpResponse:
 
 
 def _look(host: Host, now: datetime) -> str:
-    return f"at {host.host_id} {ago(host.last_look_at, now)}"
+    return f"at {host.host_id} {ago(last_look(host), now)}"
 
 
 def _unknown(host: str) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from collector.models import Host
 from portatlas.board.selection import GROUPS, Selection
 from portatlas.overview import Overview
+from portatlas.silence import last_look
 from portatlas.states import PortState
 from portatlas.tally import Tally
 from portatlas.words import ago
@@ -61,7 +62,7 @@ def host_chips(
         HostChip(
             host.host_id,
             summaries[host],
-            ago(host.last_look_at, now),
+            ago(last_look(host), now),
             selection.link(host=host.host_id),
             host.host_id == selection.host,
         )

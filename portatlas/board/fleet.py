@@ -8,6 +8,7 @@ from collector.models import Host
 from collector.retirement import is_retired
 from portatlas.hosts import HostView, all_hosts
 from portatlas.overview import Overview
+from portatlas.silence import last_look
 from portatlas.tally import tally
 
 
@@ -32,7 +33,7 @@ class FleetHost:
             view,
             summary,
             verdict=host.get_verdict_display(),
-            looked_at=host.last_look_at,
+            looked_at=last_look(host),
             is_troubled=bool(urgent or summary.seen.unhealthy or summary.seen.missing),
             is_retired=is_retired(host),
         )

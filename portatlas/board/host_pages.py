@@ -1,6 +1,6 @@
 """The list of hosts, and the page of one host."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from collector.models import Host
 from collector.retirement import is_retired
+from collector.timekeeping import ours
 from portatlas.board import sight
 from portatlas.board.fleet import fleet, total
 from portatlas.board.selection import link
 from portatlas.board.stretches import Bar, watch
 from portatlas.board.transients import newest
 from portatlas.board.views import may_see_ports
-from portatlas.hosts import NEWS, HostView
+from portatlas.hosts import HostView
 from portatlas.models import BOOT, Port
 from portatlas.overview import Overview
 from portatlas.tally import tally
@@ -66,11 +67,9 @@ def host(request: HttpRequest, host_id: str) -> HttpResponse:
         "board/host.html",
         {
             "host": found,
-            "view": HostView.of(
-                found, now, [each for each in events if now - NEWS <= each.timestamp <= now]
-            ),
+            "view": HostView.of(found, now, events),
             "summary": Overview.of_host(found, counted, now),
-            "retired": ago(found.retired_at, now) if is_retired(found) else "",
+            "retired": _retired(found, now),
             "events": events,
             "watch": watched,
             "bar": Bar.of(watched, now),
@@ -86,3 +85,7 @@ def host(request: HttpRequest, host_id: str) -> HttpResponse:
             "never_shown": sight.NEVER_SHOWN,
         },
     )
+
+
+def _retired(host: Host, now: datetime) -> str:
+    return ago(ours(host.retired_at, host.clock_ahead), now) if is_retired(host) else ""

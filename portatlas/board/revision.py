@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from collector.models import HostEvent, PortEvent
+from collector.timekeeping import ours
 from notes.models import PortNote
 from portatlas import hosts
 from portatlas.board.replies import is_fragment
@@ -26,9 +27,9 @@ from portatlas.silence import is_overdue
 
 HEADER = "Last-Look"
 STEADY = [place for place, name in enumerate(hosts.COLUMNS) if name not in hosts.MOVING]
-LOOKED, NAMED, SEEN, INTERVAL = (
+LOOKED, NAMED, SEEN, INTERVAL, AHEAD = (
     hosts.COLUMNS.index(name)
-    for name in ("last_look_at", "host_id", "watched_until", "sweep_interval")
+    for name in ("last_look_at", "host_id", "watched_until", "sweep_interval", "clock_ahead")
 )
 
 
@@ -40,7 +41,7 @@ def etag(request: HttpRequest) -> str | None:
     """
     rows = request.hosts = hosts.rows(_last(PortEvent), _last(HostEvent))
     host = Selection.of(request.GET).host
-    looks = [row[LOOKED] for row in rows if host in {"", row[NAMED]}]
+    looks = [ours(row[LOOKED], row[AHEAD]) for row in rows if host in {"", row[NAMED]}]
     request.last_look = max(looks, default=None)
     if len(messages.get_messages(request)):
         return None
@@ -53,7 +54,9 @@ def etag(request: HttpRequest) -> str | None:
     # Of the newest events every host tells the same.
     steady = [[row[place] for place in STEADY] for row in rows], *(rows[0][-2:] if rows else ())
     silent = [
-        row[NAMED] for row in rows if is_overdue(row[SEEN] or row[LOOKED], row[INTERVAL], now)
+        row[NAMED]
+        for row in rows
+        if is_overdue(ours(row[SEEN] or row[LOOKED], row[AHEAD]), row[INTERVAL], now)
     ]
     told = repr((request.get_full_path(), steady, silent, last_note, minute, reader))
     return f'"{blake2b(told.encode(), digest_size=12).hexdigest()}"'

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Self
 
 from collector.models import Coverage, Host
-from collector.timekeeping import patience
+from collector.timekeeping import ours, patience
 from portatlas.words import ago, span
 
 STRETCHES = 500  # that a bar is made of, at most
@@ -89,7 +89,7 @@ def watch(host: Host, now: datetime) -> Watch:
 
 def _with_gaps(rows: Sequence[Coverage], host: Host, now: datetime):
     """Yield each stretch and what lies before it, the newest first."""
-    if rows and now - rows[0].until > patience(host.sweep_interval):
+    if rows and now - ours(rows[0].until, host.clock_ahead) > patience(host.sweep_interval):
         why = "Nobody has looked since." if host.sweep_interval else "No look is planned."
         yield Gap(rows[0].until, now, why)
     for row, before in pairwise([*rows, None]):

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 
 from collector.models import Coverage, Host
-from collector.timekeeping import patience
+from collector.timekeeping import ours, patience
 
 NAMES = 10  # of hosts in one sentence
 
@@ -43,7 +43,8 @@ def _kind(host: Host, moment: datetime, now: datetime) -> str:
     if host.watched_then or host.watched_since <= moment <= host.watched_until:
         return ""
     if host.watched_until < moment:
-        is_due = now - host.watched_until <= patience(host.sweep_interval)
+        seen = ours(host.watched_until, host.clock_ahead)
+        is_due = now - seen <= patience(host.sweep_interval)
         return "" if is_due else SILENT
     return GAP if host.watched_before else LATER
 

@@ -26,7 +26,7 @@ from portatlas.board.steps import first_steps
 from portatlas.hosts import OF_HOST, host_views, hosts_of
 from portatlas.models import MAY_WRITE, SEE_PORTS, Port
 from portatlas.overview import Overview
-from portatlas.silence import silent_since
+from portatlas.silence import last_look, silent_since
 from portatlas.tally import Tally, page, tally
 from portatlas.words import ago
 
@@ -78,7 +78,7 @@ def board(request: HttpRequest) -> HttpResponse:
         moved=_moved(rows),
         link=selection.link,
     )
-    last_look = max((host.last_look_at for host in shown), default=None)
+    looked_at = max(map(last_look, shown), default=None)
     troubled = [view for view in views if view.problems or view.news]
     context = {
         "now": now,
@@ -90,8 +90,8 @@ def board(request: HttpRequest) -> HttpResponse:
         "summary": Overview.of(shown, visible, now),
         "troubled": troubled[:MOST_TROUBLE],
         "more_trouble": len(troubled) - MOST_TROUBLE,
-        "last_look": last_look,
-        "last_look_words": last_look and ago(last_look, now),
+        "last_look": looked_at,
+        "last_look_words": looked_at and ago(looked_at, now),
         "steps": first_steps(bool(hosts)) if may_write else [],
         "all_hosts_link": selection.link(host=""),
         "no_owner_link": selection.link(owner=""),

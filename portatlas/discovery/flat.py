@@ -17,6 +17,7 @@ from collector.retirement import present
 from collector.text import safe
 from portatlas.api.asking import TEXT, Asked
 from portatlas.overview import Overview
+from portatlas.silence import last_look
 from portatlas.tally import Tally, tally
 
 
@@ -38,14 +39,14 @@ class FlatSummary(serializers.Serializer):
 def flat(hosts: Sequence[Host], ports: Tally, now: datetime) -> dict:
     """Return the summary of some hosts and of what listens on them."""
     summary = Overview.of(hosts, ports, now)
-    last_look = max((host.last_look_at for host in hosts), default=None)
+    looked_at = max(map(last_look, hosts), default=None)
     return {
         **asdict(summary.seen),
         "hosts": len(hosts),
         "hosts_silent": summary.silent,
-        "last_look": last_look,
+        "last_look": looked_at,
         # A clock that was set back has seen looks that are still to come.
-        "last_look_seconds_ago": last_look and max(0, int((now - last_look).total_seconds())),
+        "last_look_seconds_ago": looked_at and max(0, int((now - looked_at).total_seconds())),
         "sentence": str(summary),
     }
 

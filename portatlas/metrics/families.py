@@ -8,8 +8,10 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from collector.models import Host
 from collector.sweep import Verdict
+from collector.timekeeping import ours
 from portatlas.intervals import Look
 from portatlas.metrics.reading import Reading
+from portatlas.silence import last_look
 from portatlas.states import PortState
 
 STATES = (*PortState.values, Look.UNKNOWN.value)
@@ -25,12 +27,12 @@ OF_HOST: tuple[tuple[str, str, Callable[[Host], float]], ...] = (
     (
         "portatlas_host_last_look_timestamp_seconds",
         "When the host was last looked at, with whatever verdict.",
-        lambda host: seconds(host.last_look_at),
+        lambda host: seconds(last_look(host)),
     ),
     (
         "portatlas_host_last_sweep_timestamp_seconds",
         "When the host was last looked at completely; 0 if it never was.",
-        lambda host: seconds(host.last_sweep_at),
+        lambda host: seconds(host.last_sweep_at and ours(host.last_sweep_at, host.clock_ahead)),
     ),
     (
         "portatlas_host_sweep_duration_seconds",
@@ -46,6 +48,11 @@ OF_HOST: tuple[tuple[str, str, Callable[[Host], float]], ...] = (
         "portatlas_host_refused_look_timestamp_seconds",
         "When a look at the host was last refused; 0 if none ever was.",
         lambda host: seconds(host.refused_at),
+    ),
+    (
+        "portatlas_host_clock_ahead_seconds",
+        "By how much the last look is dated ahead of the hub's clock; 0 too if that is not told.",
+        lambda host: host.clock_ahead,
     ),
 )
 

@@ -23,6 +23,7 @@ from portatlas.notifications.conditions import REMEMBERED
 from portatlas.notifications.models import Matter, Rule
 from portatlas.notifications.scene import Scene
 from portatlas.querysets import BOOT
+from portatlas.silence import last_seen
 
 logger = logging.getLogger(__name__)
 
@@ -221,7 +222,7 @@ def _listen(rule: Rule, scene: Scene, at: datetime) -> None:
     for host in scene.hosts:
         if rule.host_id not in {"", host.pk} or not host.sweep_interval:
             continue
-        seen, matter = host.watched_until or host.last_look_at, known.get(host.pk)
+        seen, matter = last_seen(host), known.get(host.pk)
         is_silent = (
             host.pk not in retired and seen + max(patience(host.sweep_interval), rule.hold) <= at
         )

@@ -13,6 +13,7 @@ from portatlas.board.selection import Selection
 from portatlas.hosts import HostView, all_hosts, host_views
 from portatlas.models import Port
 from portatlas.overview import Overview
+from portatlas.silence import last_look
 from portatlas.states import PortState
 from portatlas.tally import Tally, tally
 from portatlas.words import ago
@@ -97,7 +98,7 @@ class Listing:
         if not self.hosts:
             return "Nothing is known of this machine yet."
         called = self.hosts[0].host_id if len(self.hosts) == 1 else f"{len(self.hosts)} hosts"
-        last = max(host.last_look_at for host in self.hosts)
+        last = max(map(last_look, self.hosts))
         return f"{called}: {self.summary} Last look {ago(last, now)}."
 
     @property

@@ -12,7 +12,7 @@ from collector.sweep import Endpoint, Listener, Owner, OwnerState, Protocol, Sco
 from portatlas.hosts import all_hosts, host_views
 from tests.conftest import NOON
 
-MINUTE = timedelta(minutes=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 WATCHED = NOON - 4 * MINUTE
 
 
@@ -93,6 +93,63 @@ def test_of_several_events_of_a_kind_the_last_is_told(add_host):
         "atlas, 10 min ago: clock set back. 10 min.",
         "atlas, 20 min ago: not watched for a while. 20 min.",
     ]
+
+
+def test_a_host_to_which_much_happens_hides_the_news_of_no_other(add_host):
+    restless, quiet = add_host("restless"), add_host("quiet")
+    HostEvent.objects.create(host=quiet, event_type="surge", timestamp=NOON - 50 * MINUTE)
+    HostEvent.objects.bulk_create(
+        HostEvent(host=restless, event_type=kind, timestamp=NOON - 40 * MINUTE + n * SECOND)
+        for n in range(300)
+        for kind in ("surge", "unwatched")
+    )
+
+    assert news() == [
+        "quiet, 50 min ago: many ports at once.",
+        "restless, 35 min ago: not watched for a while.",
+        "restless, 35 min ago: many ports at once.",
+    ]
+
+
+def refused(add_host, minutes):
+    """Two hosts, and when: another machine claimed to be `alpha`, whose looks went on."""
+    now = timezone.now()
+    at = now - minutes * MINUTE
+    why = "It is another machine."
+    add_host("alpha", last_look_at=now, refused_at=at, refused_reason=why)
+    add_host("aaa", last_look_at=now)
+
+
+@pytest.mark.parametrize("address", ["/", "/?host=alpha", "/hosts/alpha/", "/hosts/"])
+@pytest.mark.parametrize(("minutes", "is_told"), [(0, True), (59, True), (61, False)])
+def test_a_look_that_was_refused_is_told_for_an_hour(
+    minutes, is_told, address, add_host, admin_client
+):
+    """Not until the next look at the right machine alone, which comes within seconds."""
+    refused(add_host, minutes)
+
+    text = admin_client.get(address).text
+
+    assert (
+        f"A look at alpha was refused {ago(minutes)}: It is another machine." in text
+    ) == is_told
+
+
+def ago(minutes):
+    return f"{minutes} min ago" if minutes else "0 s ago"
+
+
+def test_a_host_of_which_a_look_was_refused_is_in_trouble(add_host, admin_client):
+    refused(add_host, 30)
+
+    response = admin_client.get("/hosts/")
+
+    listed = response.context["page"].object_list
+    assert [(each.view.host_id, each.mood[0]) for each in listed] == [
+        ("alpha", "Trouble"),
+        ("aaa", "Well"),
+    ]
+    assert "1 host is in trouble." in response.text
 
 
 def test_hosts_that_booted_and_their_news_take_three_statements(

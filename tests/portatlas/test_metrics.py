@@ -259,8 +259,8 @@ def test_a_scrape_tells_of_each_host_the_same_number_of_series(scrape, clock, op
     with_one = len(scrape())
     open_port(22, host_id="web-1")
 
-    # States, verdicts; listening, clients, two times, duration, interval, refused, silent.
-    assert len(scrape()) - with_one == 8 + 4 + 8
+    # States, verdicts; listening, clients, two times, duration, interval, refused, clock, silent.
+    assert len(scrape()) - with_one == 8 + 4 + 9
 
 
 @pytest.mark.parametrize(("scopes", "status"), [(["read"], 200), (["notes:write"], 403)])

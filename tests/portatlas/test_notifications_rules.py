@@ -9,6 +9,7 @@ from itertools import chain
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
+from django.db.models import F
 
 from collector.models import Host, PortEvent, PortRuntime
 from collector.retirement import retire
@@ -524,6 +525,18 @@ def test_a_machine_that_wakes_up_does_not_call_itself_silent(story, make_rule):
     told = [story.after(8 * HOUR), story.look(A), story.after(MINUTE - 2 * TICK)]
 
     assert told == [[], [], []]
+
+
+@pytest.mark.parametrize("off", [-HOUR, 4 * MINUTE])
+def test_a_host_whose_clock_is_off_is_silent_when_its_looks_are_missing(off, story, make_rule):
+    make_rule("silent")
+    story.look(A)
+    times = ("last_look_at", "last_sweep_at", "watched_until")
+    Host.objects.update(clock_ahead=off.total_seconds(), **{name: F(name) + off for name in times})
+
+    told = [story.after(TICK), story.after(MINUTE), story.after(MINUTE), story.after(MINUTE)]
+
+    assert told == [[], [], ["1 silent collector: atlas"], []]
 
 
 def test_a_host_without_planned_looks_is_never_silent(story, make_rule):
