@@ -77,16 +77,17 @@ static __always_inline void opened(struct port_event *event)
 }
 
 // What nobody opened is told not at all: a client's socket, or one of elsewhere.
-static __always_inline void closed(__u64 cookie)
+static __always_inline int closed(__u64 cookie, struct port_event *event)
 {
-	struct port_event event, *known = bpf_map_lookup_elem(&open, &cookie);
+	struct port_event *known = bpf_map_lookup_elem(&open, &cookie);
 
 	if (!known)
-		return;
-	event = *known;
-	// Of two that see its end one tells it.
-	if (!bpf_map_delete_elem(&open, &cookie))
-		tell(&event, CLOSE);
+		return 0;
+	*event = *known;
+	if (bpf_map_delete_elem(&open, &cookie))
+		return 0;	// another CPU saw its end, too
+	tell(event, CLOSE);
+	return 1;
 }
 
 static __always_inline int bind(struct bpf_sock *sk, struct port_event *event)
@@ -155,8 +156,11 @@ int on_tcp(struct bpf_sock_ops *sk)
 	struct port_event event = {}, *known;
 	__u64 cookie;
 
-	if (sk->op == BPF_SOCK_OPS_STATE_CB && sk->args[0] == BPF_TCP_LISTEN)
-		closed(bpf_get_socket_cookie(sk));
+	if (sk->op == BPF_SOCK_OPS_STATE_CB && sk->args[0] == BPF_TCP_LISTEN) {
+		cookie = bpf_get_socket_cookie(sk);
+		if (closed(cookie, &event))	// by shutdown(): it may listen again
+			bpf_map_update_elem(&bound, &cookie, &event, BPF_ANY);
+	}
 	if (sk->op != BPF_SOCK_OPS_TCP_LISTEN_CB)
 		return 1;
 
@@ -179,8 +183,9 @@ SEC("cgroup/sock_release")
 int on_release(struct bpf_sock *sk)
 {
 	__u64 cookie = bpf_get_socket_cookie(sk);
+	struct port_event event;
 
-	closed(cookie);
+	closed(cookie, &event);
 	if (sk->protocol == TCP)
 		bpf_map_delete_elem(&bound, &cookie);
 	return 1;
