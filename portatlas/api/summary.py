@@ -20,7 +20,7 @@ from portatlas.api.rows import iso
 from portatlas.models import Port
 from portatlas.overview import Overview
 from portatlas.retrospect import Retrospect
-from portatlas.silence import silent_since
+from portatlas.silence import last_look, silent_since
 from portatlas.states import PortState
 from portatlas.tally import Tally, tally
 from portatlas.words import Summary
@@ -67,7 +67,7 @@ class SummarySerializer(CountsSerializer):
     """
     What there is on all hosts together, the sentence that says it, and the same of each host.
 
-    Hosts that are retired are left out, but for a time with `at`.
+    Hosts that are retired are left out, but for a time with `at`. Times are by the hub's clock.
 
     Asked about a time with `at`, it tells how many ports were up, down and nobody knows, and how
     those of which that is known stood then. If too much happened since, only the former.
@@ -105,7 +105,7 @@ def _now(now: datetime) -> dict:
     return {
         "at": None,
         "text": str(overview),
-        "last_look_at": iso(max((host.last_look_at for host in found), default=None)),
+        "last_look_at": iso(max(map(last_look, found), default=None)),
         **counts(counted, overview),
         "hosts": [_of_host(host, counted.of_host(host.host_id), now) for host in found],
     }
@@ -114,7 +114,7 @@ def _now(now: datetime) -> dict:
 def _of_host(host: Host, counted: Tally, now: datetime) -> dict:
     return {
         "host_id": host.host_id,
-        "last_look_at": iso(host.last_look_at),
+        "last_look_at": iso(last_look(host)),
         "silent_since": iso(silent_since(host, now)),
         "problems": list(hosts.problems(host, now)),
         **counts(counted, Overview.of_host(host, counted, now)),

@@ -1,17 +1,32 @@
 """An agent and the real hub: what the one sees is what the other has."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 from django.utils import timezone
 
 from collector.models import Host, PortEvent, PortRuntime
 from collector.signals import swept
+from portatlas.silence import last_look
 from portatlas.tokens import services
 from portatlas.tokens.scopes import Scope
-from tests.collector.agents import Machine, until
+from tests.collector.agents import PATIENCE, Machine, until
+from tests.conftest import CHECKOUT
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+# An agent on a machine whose clock is an hour behind.
+BEHIND = """
+import sys
+from datetime import timedelta
+from collector.agent import command
+
+now = command._now
+command._now = lambda: now() - timedelta(hours=1)
+sys.exit(command.main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture
@@ -107,3 +122,17 @@ def test_a_token_that_was_revoked_lets_nothing_in(machine, live_server, token):
     assert done.returncode == 1
     assert "The hub lets nothing in. It answers 401" in done.stderr
     assert len(machine.kept()) == 1
+
+
+def test_an_agent_tells_the_hub_how_far_its_clock_is_off(machine, live_server, outcomes):
+    before = timezone.now()
+
+    for _ in range(2):
+        where = ["--hub", live_server.url, "--token-file", machine.token, "--spool", machine.spool]
+        command = [sys.executable, "-c", BEHIND, *where, "--host", "atlas", "--once"]
+        subprocess.run(command, check=True, cwd=CHECKOUT, timeout=PATIENCE)  # noqa: S603  # our own
+
+    host = Host.objects.get()
+    assert -3600 - PATIENCE < host.clock_ahead <= -3599
+    assert host.last_look_at < before <= last_look(host)
+    assert [outcome.dropped for outcome in outcomes] == [False, False]

@@ -178,3 +178,12 @@ def test_the_api_tells_how_far_its_times_are_off(off, add_skewed, admin_client, 
         off.total_seconds(),
         "2026-01-01T12:00:00Z",
     )
+
+
+@pytest.mark.parametrize("off", [BEHIND, AHEAD])
+def test_the_summary_tells_when_a_host_was_looked_at_by_our_clock(off, add_skewed, admin_client):
+    add_skewed("web-1", off)
+
+    told = admin_client.get("/api/v1/summary/").json()
+
+    assert [each["last_look_at"] for each in (told, *told["hosts"])] == ["2026-01-01T12:00:00Z"] * 2
