@@ -1,16 +1,54 @@
 """What came and went between two looks at a host, as its page tells it."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Self
 
 from collector.models import Host, Transient
 from portatlas.words import span
 
-ROWS = 100  # of the journal
+READ = 200  # of the journal, the newest
+PORTS = 6  # of a burst that are named
 
 
-def newest(host: Host) -> list[tuple[Transient, str]]:
-    """Return the last transients of a host, and for how long each held its port; in one query."""
-    return [(each, lasted(each.lasted)) for each in host.transients.all()[:ROWS]]
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """
+    Sockets of one process that came and went one after the other.
+
+    A resolver or a browser asks each of its questions through a socket of its own.
+    """
+
+    at: datetime  # when the last of them opened
+    lasted: str  # for how long that one held its port that did so the longest
+    named: list[Transient]
+    more: int  # ports that are not named
+    addresses: str
+    process_name: str
+    pid: int | None
+
+    @classmethod
+    def of(cls, sockets: list[Transient]) -> Self:
+        last = sockets[0]
+        ports = list({each.key: each for each in sockets}.values())
+        longest = lasted(max(each.lasted for each in sockets))
+        return cls(
+            last.opened_at,
+            longest if len(sockets) == 1 else f"{len(sockets)} times, {longest} at most",
+            ports[:PORTS],
+            max(0, len(ports) - PORTS),
+            ", ".join(sorted({each.address for each in sockets})[:PORTS]),
+            last.process_name,
+            last.pid,
+        )
+
+
+def newest(host: Host) -> list[Burst]:
+    """Return the last transients of a host, in one query."""
+    found = host.transients.all()[:READ]
+    by_process = groupby(found, lambda each: (each.pid, each.process_name))
+    return [Burst.of(list(sockets)) for _process, sockets in by_process]
 
 
 def lasted(time: timedelta) -> str:

@@ -45,6 +45,22 @@ def test_the_page_of_a_host_tells_what_came_and_went_the_last_first(admin_client
     assert "6666" not in told
 
 
+def test_the_sockets_of_one_process_in_a_row_are_one_line(admin_client, came_and_went):
+    came_and_went(4444)
+    for number in range(8):
+        came_and_went(30_000 + number, protocol="udp", process_name="resolver", pid=53)
+    came_and_went(4444)
+
+    told = words(admin_client.get("/hosts/atlas/"))
+
+    assert "250 ms 4444/tcp 0.0.0.0 nc PID 4711" in told
+    assert (
+        "8 times, 250 ms at most 30007/udp 30006/udp 30005/udp 30004/udp 30003/udp 30002/udp "
+        "and 2 more 0.0.0.0 resolver PID 53" in told
+    )
+    assert told.count("4444/tcp") == 2
+
+
 def test_a_name_that_a_process_chose_is_text(admin_client, came_and_went):
     came_and_went(process_name="<script>alert(1)")
 
