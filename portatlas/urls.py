@@ -7,6 +7,8 @@ from portatlas.admin import front
 
 admin.autodiscover()
 
+handler400 = "portatlas.misdirected.bad_request"
+
 urlpatterns = [
     path("", include("portatlas.board.urls")),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),

@@ -57,6 +57,8 @@ def understand(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     if status == 200:
         return _taken(told)
     why = _why(status, told)
+    if status in {400, 422} and not told:
+        return Answer(Then.TRY_AGAIN, why)  # it is of something before the hub, not of this sweep
     if status in THEN:
         return Answer(THEN[status], why)
     if 300 <= status < 400:
@@ -80,7 +82,10 @@ def _taken(told: Mapping[str, Any]) -> Answer:
 
 def _why(status: int, told: Mapping[str, Any]) -> str:
     detail = told.get("detail") or told.get("title")
-    return f"It answers {status}" + (f": {safe(detail, 300)}" if isinstance(detail, str) else ".")
+    if isinstance(detail, str):
+        return f"It answers {status}: {safe(detail, 300)}"
+    doubt = ", not as a hub does: is its address right?" if 400 <= status < 500 else "."
+    return f"It answers {status}{doubt}"
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -161,4 +161,6 @@ def _reason(exc: Exception) -> str:
     message = getattr(exc, "verify_message", "")
     if message:
         return f"its certificate is not trusted ({message}); see --ca-file"
+    if getattr(exc, "reason", "") == "WRONG_VERSION_NUMBER":
+        return "it speaks no TLS there, as plain http:// does not"
     return getattr(exc, "strerror", None) or str(exc).strip() or type(exc).__name__

@@ -59,7 +59,11 @@ def _problem(archive: Path) -> str:
     if os.geteuid() != 0:
         return "Only root can install a service: sudo python3 portatlas-agent.pyz --install ..."
     if not Path("/run/systemd/system").is_dir():
-        return "systemd does not run here. --install --print shows what it would be told."
+        return (
+            "systemd does not run here. Have whatever starts services here run the agent without "
+            "--install, from a file that stays, as the token's has to; --install --print shows how "
+            "systemd would run it."
+        )
     if not archive.is_file() or archive.suffix != ".pyz":
         return "Only the archive can install itself: manage.py agent build makes it."
     for path in (sys.executable, psutil.__file__):

@@ -60,7 +60,10 @@ class Outbox:
         try:
             self._spool.put(self._fresh)
         except OSError as exc:
-            self._voice.trouble(f"Of the sweeps only the newest is kept: {exc.strerror}.")
+            self._voice.trouble(
+                f"The disk takes no more sweeps: {exc.strerror}. Of those to come only the newest "
+                "is kept; see --spool."
+            )
             return
         self._fresh = None
         if self._spool.dropped > before:

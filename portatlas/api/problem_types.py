@@ -130,6 +130,13 @@ KINDS = (
         "Send JSON, with `Content-Type: application/json`.",
     ),
     Kind(
+        "misdirected",
+        421,
+        "This name is none of the hub's",
+        "The name in the address is not in `PORTATLAS_ALLOWED_HOSTS`. Nothing was written. Ask by "
+        "a name that is, or have it added there.",
+    ),
+    Kind(
         "refused",
         422,
         "Some of it was refused, so none of it was written",

@@ -25,6 +25,12 @@ from portatlas.api.rules import Rule
 logger = logging.getLogger(__name__)
 
 UNDER = "/api/"
+# Said by REST framework in so few words that nobody knows what to do.
+TERSE = (
+    exceptions.NotAuthenticated,
+    exceptions.MethodNotAllowed,
+    exceptions.UnsupportedMediaType,
+)
 OF_ALL = {api_settings.NON_FIELD_ERRORS_KEY, "__all__"}  # errors of the whole, not of one field
 RETRY_AFTER = 5  # seconds
 
@@ -124,6 +130,8 @@ def _told(exc: Exception, response: Response, request) -> dict[str, Any]:
     detail = response.data["detail"] if isinstance(response.data, dict) else response.data
     members = getattr(exc, "members", {})
     kind = getattr(exc, "kind", None) or of_status(status)
+    if isinstance(exc, TERSE):
+        detail = f"{detail} {kind.meaning}"
     return body(kind, status, str(detail), instance=escape_uri_path(request.path), **members)
 
 

@@ -84,7 +84,8 @@ def raw():
         (200, b"\xff", Then.TRY_AGAIN),
         (204, b"", Then.TRY_AGAIN),
         (301, b"", Then.TRY_AGAIN),
-        (400, b"", Then.DROP),
+        (400, b'{"detail": "taken_at: It is missing."}', Then.DROP),
+        (400, b"<html>The plain HTTP request was sent to HTTPS port</html>", Then.TRY_AGAIN),
         (401, b"", Then.BE_LET_IN),
         (403, b"", Then.BE_LET_IN),
         (404, b"", Then.TRY_AGAIN),
@@ -92,7 +93,8 @@ def raw():
         (412, b"", Then.SEND_WHOLE),
         (413, b"", Then.DROP),
         (415, b"", Then.TRY_AGAIN),
-        (422, b"", Then.DROP),
+        (421, b'{"detail": "Not by this name."}', Then.TRY_AGAIN),
+        (422, b'{"detail": "It is refused."}', Then.DROP),
         (429, b"", Then.TRY_AGAIN),
         (500, b"", Then.TRY_AGAIN),
         (503, b"", Then.TRY_AGAIN),
@@ -124,6 +126,24 @@ def test_what_a_hub_says_stays_in_one_line_of_printable_text():
     answer = understand(400, {}, b'{"detail": "a\\n\\u001b[31mb\\u0000"}')
 
     assert answer.why == r"It answers 400: a\n\x1b[31mb\x00"
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (404, "It answers 404, not as a hub does: is its address right?"),
+        (502, "It answers 502."),
+    ],
+)
+def test_what_does_not_answer_as_a_hub_makes_its_address_doubtful(status, why):
+    assert understand(status, {}, b"<html></html>").why == why
+
+
+def test_https_where_plain_http_is_spoken_is_told_so(token, hub):
+    answer = Hub(hub.url.replace("http:", "https:"), token).post(WHOLE)
+
+    assert answer.then is Then.TRY_AGAIN
+    assert answer.why == "It can't be reached: it speaks no TLS there, as plain http:// does not."
 
 
 def test_a_redirect_is_not_followed(token, hub):

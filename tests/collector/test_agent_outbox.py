@@ -11,7 +11,10 @@ from collector.agent.spool import Spool
 from tests.collector.test_agent_spool import names, report
 from tests.conftest import NOON
 
-ONLY_NEWEST = "portatlas-agent: Of the sweeps only the newest is kept: Is a directory."
+ONLY_NEWEST = (
+    "portatlas-agent: The disk takes no more sweeps: Is a directory. Of those to come only the "
+    "newest is kept; see --spool."
+)
 NO_ROOM = "portatlas-agent: There is no room for more sweeps: the oldest are dropped."
 UNREADABLE = "portatlas-agent: Sweeps that were kept can't be read, and are dropped."
 

@@ -246,11 +246,31 @@ def test_a_redirection_to_the_slash_keeps_the_method_and_the_body(admin_client):
     assert [answer.status_code for answer in answers] == [301, 308]
 
 
-def test_what_is_asked_of_a_wrong_host_is_a_problem(client):
-    assert told(client.get(NOTES, headers={"host": "evil.example"})) == (400, "malformed")
-
-
 def test_a_quoted_lone_surrogate_breaks_no_answer(admin_client):
     answer = admin_client.generic("POST", NOTES, b'{"protocol": "\\ud800", "\\udfff": 1}', JSON)
 
     assert told(answer) == (400, "invalid")
+
+
+def test_who_asks_by_a_name_that_is_not_allowed_is_told_where_it_is_to_stand(client):
+    """An agent keeps its sweeps then: 400 would have it drop them."""
+    answer = client.post("/api/v1/sweeps/", {}, content_type=JSON, headers={"host": "hub.lan"})
+    page = client.get("/", headers={"host": "hub.lan"})
+
+    assert told(answer) == (421, "misdirected")
+    assert "PORTATLAS_ALLOWED_HOSTS" in answer.json()["detail"]
+    assert (page.status_code, page["Content-Type"]) == (421, "text/plain; charset=utf-8")
+    assert "PORTATLAS_ALLOWED_HOSTS" in page.text
+
+
+@pytest.mark.parametrize(
+    ("send", "what_to_do"),
+    [
+        ({"data": "a=1", "content_type": "text/plain"}, "Send JSON, with `Content-Type"),
+        ({"data": {}, "content_type": JSON, "headers": {"authorization": ""}}, "Show a token"),
+    ],
+)
+def test_a_problem_says_what_to_do(send, what_to_do, client, admin_client):
+    who = client if "headers" in send else admin_client
+
+    assert what_to_do in who.post(NOTES, **send).json()["detail"]

@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from collector.agent.archive import build
+from portatlas.api.problem_types import BY_NAME
 from portatlas.fleet.enrolment import enrol
 from portatlas.tokens import services
 from portatlas.tokens.authentication import REFUSED
@@ -85,13 +86,17 @@ def test_nobody_else_gets_the_agent(client, with_scopes, admin_user, django_user
 
     lacks = "This token lacks the scope sweeps:write, or its user may not.\n"
     assert answers == [
-        (401, PLAIN, "Authentication credentials were not provided.\n"),
+        (
+            401,
+            PLAIN,
+            f"Authentication credentials were not provided. {BY_NAME['unauthenticated'].meaning}\n",
+        ),
         (401, PLAIN, f"{REFUSED}\n"),
         (401, PLAIN, f"{REFUSED}\n"),
         (403, PLAIN, lacks),
         (403, PLAIN, lacks),
         (403, PLAIN, "You may not add hosts.\n"),
-        (405, PLAIN, 'Method "POST" not allowed.\n'),
+        (405, PLAIN, f'Method "POST" not allowed. {BY_NAME["method-not-allowed"].meaning}\n'),
     ]
 
 
