@@ -28,7 +28,7 @@ class Trace:
     @classmethod
     def of(cls, sweep: Sweep) -> "Trace":
         clients = frozenset(each.key for each in sweep.listeners if each.is_client)
-        return cls(sweep.digest, {each.key: each.fingerprint for each in sweep.listeners}, clients)
+        return cls(sweep.digest, sweep.fingerprints, clients)
 
     @property
     def servers(self) -> AbstractSet[Key]:
@@ -37,8 +37,7 @@ class Trace:
 
     def changes(self, now: Sweep) -> set[Key]:
         """Return the keys of the listeners that came, went or tell another fact."""
-        told = {each.key: each.fingerprint for each in now.listeners}
-        return {key for key, _print in told.items() ^ self.fingerprints.items()}
+        return {key for key, _print in now.fingerprints.items() ^ self.fingerprints.items()}
 
 
 class Memory:

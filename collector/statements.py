@@ -46,13 +46,22 @@ def locked(host_id: str) -> Host | None:
 
 
 def save(host: Host) -> None:
-    """Write all that a host which is known tells of itself."""
-    fields = [field for field in Host._meta.concrete_fields if not field.primary_key]
-    values = [field.get_db_prep_save(getattr(host, field.attname), connection) for field in fields]
-    columns = ", ".join(f"{connection.ops.quote_name(field.column)} = %s" for field in fields)
-    sql = f"UPDATE {Host._meta.db_table} SET {columns} WHERE host_id = %s"  # noqa: S608  # our names
+    """Write all that a host which is known tells of itself: texts, numbers and times."""
+    sql, names = _update(connection.vendor)
+    time = connection.ops.adapt_datetimefield_value
+    values = [getattr(host, name) for name in names]
+    values = [time(each) if isinstance(each, datetime) else each for each in values]
     with connection.cursor() as cursor:
         cursor.execute(sql, [*values, host.pk])
+
+
+@cache
+def _update(_vendor: str) -> tuple[str, list[str]]:
+    """Return the statement that writes a host, and the names of the values that it takes."""
+    fields = [field for field in Host._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(f"{connection.ops.quote_name(field.column)} = %s" for field in fields)
+    sql = f"UPDATE {Host._meta.db_table} SET {columns} WHERE host_id = %s"  # noqa: S608  # our names
+    return sql, [field.attname for field in fields]
 
 
 def extend(

@@ -7,10 +7,12 @@ file, another machine) hands over a Sweep, and `services.reconcile` asks nothing
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
+from json import JSONEncoder
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from collector.news import NO_NEWS, News
@@ -113,7 +115,10 @@ class Endpoint(NamedTuple):
     @property
     def facts(self) -> tuple[Any, ...]:
         """What is worth recording. The fill of a queue moves all the time; crowded is news."""
-        return (*self._replace(backlog=0), self.is_crowded)
+        return (*self[:BACKLOG], *self[BACKLOG + 1 :], self.is_crowded)
+
+
+BACKLOG = Endpoint._fields.index("backlog")
 
 
 class Ancestor(NamedTuple):
@@ -142,9 +147,12 @@ class Owner:
     container_name: str = ""
     image: str = ""
     compose_service: str = ""
-    # Nearest parent first, at most sixteen, the last of them process 1. Not in the repr, of which
-    # fingerprints are made: that a parent ended is no news, and makes no sweep a changed one.
-    ancestors: tuple[Ancestor, ...] = field(default=(), repr=False)
+    ancestors: tuple[Ancestor, ...] = ()  # nearest parent first, sixteen at most, process 1 last
+
+
+# That a parent ended is no news, and makes no sweep a changed one.
+_facts_of = attrgetter(*(each.name for each in fields(Owner) if each.name != "ancestors"))
+_encode = JSONEncoder(default=str, check_circular=False).encode  # faster than the repr of a word
 
 
 @dataclass(frozen=True)
@@ -158,7 +166,7 @@ class Listener:
     is_client: bool = False  # an unconnected UDP socket on an ephemeral port
     well_known: str = ""  # what this machine's /etc/services calls the port: a hint, no owner
 
-    @cached_property
+    @property
     def key(self) -> tuple[str, int]:
         """What names the port on its host."""
         return self.protocol, self.port
@@ -172,8 +180,8 @@ class Listener:
     def fingerprint(self) -> bytes:
         """Sixteen bytes that change when a fact worth recording changes; ancestors are none."""
         ends = [each.facts for each in self.endpoints]
-        facts = (self.key, ends, self.owner, self.is_client, self.well_known)
-        return blake2b(repr(facts).encode(), digest_size=16).digest()
+        facts = (self.key, ends, _facts_of(self.owner), self.is_client, self.well_known)
+        return blake2b(_encode(facts).encode(), digest_size=16).digest()
 
     def as_json(self) -> dict[str, Any]:
         """Return the listener as JSON-ready values."""
@@ -223,6 +231,11 @@ class Sweep:
         return {each.key: each for each in self.listeners}
 
     @cached_property
+    def fingerprints(self) -> dict[tuple[str, int], bytes]:
+        """The fingerprints of the listeners, by the same."""
+        return {key: each.fingerprint for key, each in self.by_key.items()}
+
+    @cached_property
     def servers(self) -> set[tuple[str, int]]:
         """The keys of all but the client sockets, which come and go as they like."""
         return {each.key for each in self.listeners if not each.is_client}
@@ -232,7 +245,7 @@ class Sweep:
         """Sixteen bytes in hex that change when a fact worth recording changes."""
         told = repr((self.verdict, self.reason, self.owners_seen, self.owners_reason)).encode()
         told += repr((self.event_source, self.event_source_reason)).encode()
-        facts = b"".join([each.fingerprint for each in self.listeners])
+        facts = b"".join(self.fingerprints.values())
         return blake2b(told + facts, digest_size=16).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
