@@ -18,7 +18,8 @@ def raise_if_other(host: Host, sweep: Sweep) -> None:
     if len(told) > 1:
         raise SweepRefusedError(
             f"Host {sweep.host_id!r} is machine {host.machine_id}, but this look is at machine "
-            f"{sweep.machine_id}. Give one of them a name of its own (PORTATLAS_HOST_ID)."
+            f"{sweep.machine_id}. Give one of them a name of its own, or let this one take over "
+            "the name: in the admin, on the page of its agent."
         )
     if "file" in {host.source, sweep.source} and host.source != sweep.source:
         raise SweepRefusedError(

@@ -93,7 +93,11 @@ def raise_unless_may_bring(request: Request, message: wire.Message) -> None:
     host_id, only = message.sweep.host_id, senders.bound_to(request)
     if only:
         if not request.auth.may_bring(host_id):
-            raise Problem("not-your-host", f"This token brings the sweeps of {only} alone.")
+            detail = (
+                f"This token brings the sweeps of {only} alone, not those of {host_id}: Add a host "
+                "in the admin makes one for that."
+            )
+            raise Problem("not-your-host", detail)
     elif not message.digest:
         senders.raise_if_too_many_are_new(request, host_id)
 

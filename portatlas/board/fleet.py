@@ -29,13 +29,15 @@ class FleetHost:
         view = HostView.of(host, now)
         # Owners that nobody may see limit what is known of a host, but ask nobody to hurry.
         urgent = len(view.problems) - bool(host.owners_reason)
+        is_gone = is_retired(host)
         return cls(
             view,
             summary,
             verdict=host.get_verdict_display(),
             looked_at=last_look(host),
-            is_troubled=bool(urgent or summary.seen.unhealthy or summary.seen.missing),
-            is_retired=is_retired(host),
+            is_troubled=not is_gone
+            and bool(urgent or summary.seen.unhealthy or summary.seen.missing),
+            is_retired=is_gone,
         )
 
     @property

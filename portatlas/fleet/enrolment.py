@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 
 from collector import handover, retirement
 from collector.models import Host
@@ -25,6 +26,12 @@ def tokens_of(host_id: str) -> TokenQuerySet:
 def live_token(host_id: str) -> Token | None:
     """Return the token that a host was given last, unless it was revoked."""
     return tokens_of(host_id).filter(revoked_at=None).first()
+
+
+def last_token(host_id: str) -> Token | None:
+    """Return the token by which a host is to report: a live one, else the one it had last."""
+    live_first = F("revoked_at").desc(nulls_first=True)
+    return tokens_of(host_id).select_related("user").order_by(live_first, "-created", "-pk").first()
 
 
 def enrol(user, host_id: str, *, at: datetime, is_other_machine: bool = False) -> Token:

@@ -17,7 +17,8 @@ class HostForm(forms.Form):
         max_length=64,
         validators=[
             RegexValidator(
-                rf"^{HOST_ID}\Z", "A host is named by letters, digits and ._:- and begins with one."
+                rf"^{HOST_ID}\Z",
+                "A host is named by letters, digits and . _ : - alone, a letter or digit first.",
             )
         ],
         help_text="What the machine is called here: letters, digits and . _ : -",
@@ -26,6 +27,7 @@ class HostForm(forms.Form):
                 "autocomplete": "off",
                 "autocapitalize": "none",
                 "spellcheck": "false",
+                "autofocus": True,
                 "class": "vTextField",
             }
         ),

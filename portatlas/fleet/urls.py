@@ -13,6 +13,7 @@ urlpatterns = [
     re_path(rf"{HOST}$", inside(views.agent), name="enrol-agent"),
     re_path(rf"{HOST}again/$", inside(views.again), name="enrol-again"),
     re_path(rf"{HOST}retire/$", inside(views.retire), name="enrol-retire"),
+    re_path(rf"{HOST}machine/$", inside(views.machine), name="enrol-machine"),
     re_path(rf"{HOST}sighting/$", inside(views.sighting), name="enrol-sighting"),
     path("agent.pyz", download.AgentFile.as_view(), name="agent-file"),
 ]

@@ -12,13 +12,15 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from collector import handover
 from collector.models import Host
 from collector.retirement import is_retired
 from portatlas.fleet import enrolment
 from portatlas.fleet.command import caution, command
-from portatlas.fleet.enrolment import MAY_ENROL, enrol, live_token, tokens_of
+from portatlas.fleet.enrolment import MAY_ENROL, enrol, last_token, live_token, tokens_of
 from portatlas.fleet.forms import AgainForm, HostForm
 from portatlas.fleet.sighting import Sighting
+from portatlas.hosts import was_refused
 
 logger = logging.getLogger(__name__)
 
@@ -59,14 +61,16 @@ def agent(request: HttpRequest, host_id: str) -> HttpResponse:
     host, now = _known(host_id), timezone.now()
     tokens = list(tokens_of(host_id).select_related("user")[:MOST_TOKENS])
     live = [token for token in tokens if token.revoked_at is None]
+    shown = (live or tokens or [None])[0]
     context = {
         "title": f"The agent of {host_id}",
         "host_id": host_id,
         "host": host,
         "is_retired": host is not None and is_retired(host),
         "is_local": host_id == settings.PORTATLAS_HOST_ID,
+        "is_refused": host is not None and was_refused(host, now),
         "tokens": [(token, token.state(now).label) for token in tokens],
-        "sighting": Sighting.of(host, live[0] if live else None, now),
+        "sighting": Sighting.of(host, shown, now),
     }
     return _page(request, "agent", context)
 
@@ -82,7 +86,23 @@ def retire(request: HttpRequest, host_id: str) -> HttpResponse:
         return _page(request, "retire", {"title": title, "host_id": host_id})
     enrolment.retire(host, at=timezone.now())
     logger.info("Host %s retired by %s.", host_id, request.user)
-    messages.success(request, f"{host_id} is retired.")
+    # The admin makes a capital of the first letter, which is not to be that of a name.
+    messages.success(request, f"The host {host_id} is retired.")
+    return redirect("enrol-agent", host_id)
+
+
+@may_enrol
+def machine(request: HttpRequest, host_id: str) -> HttpResponse:
+    """Ask, and let this machine have the name that another had, as after a restore elsewhere."""
+    host = Host.objects.filter(pk=host_id).first()
+    if host is None or host_id != settings.PORTATLAS_HOST_ID:
+        raise Http404("Only the host at which Port Atlas looks itself changes its machine so.")
+    if request.method != "POST":
+        title = f"Is this machine {host_id} now?"
+        return _page(request, "machine", {"title": title, "host_id": host_id})
+    handover.hand_over(host_id)
+    logger.info("Host %s handed over to this machine by %s.", host_id, request.user)
+    messages.success(request, f"The next look at this machine is recorded as {host_id}.")
     return redirect("enrol-agent", host_id)
 
 
@@ -90,7 +110,7 @@ def retire(request: HttpRequest, host_id: str) -> HttpResponse:
 @require_safe
 def sighting(request: HttpRequest, host_id: str) -> HttpResponse:
     """Say alone how far a host has got, for a page that waits."""
-    found = Sighting.of(_known(host_id), live_token(host_id), timezone.now())
+    found = Sighting.of(_known(host_id), last_token(host_id), timezone.now())
     return render(request, "admin/fleet/_sighting.html", {"sighting": found, "host_id": host_id})
 
 

@@ -12,7 +12,10 @@ from rest_framework.exceptions import AuthenticationFailed
 from portatlas.tokens import services
 from portatlas.tokens.models import Token
 
-REFUSED = "This token is unknown, expired or revoked: make another, in the admin under API tokens."
+REFUSED = (
+    "This token is unknown, expired or revoked: make another in the admin, for the agent of a host "
+    "on its page below Hosts, else under API tokens."
+)
 SHAPE = re.compile(r"atlas_[0-9a-f]{64}")
 
 

@@ -110,7 +110,7 @@ def test_an_agent_under_another_name_is_refused_and_told_why(machine, live_serve
     done = machine.run(live_server.url, "--once", "--host", "other")
 
     assert done.returncode == 1
-    assert "This token brings the sweeps of atlas alone." in done.stderr
+    assert "This token brings the sweeps of atlas alone, not those of" in done.stderr
     assert not Host.objects.filter(pk="other").exists()
 
 

@@ -213,6 +213,39 @@ def test_the_machine_that_looks_at_itself_needs_none(admin_client, add_host, set
 
     assert "Port Atlas looks at atlas itself" in text
     assert "again/" not in text
+    assert "machine/" not in text
+
+
+def test_a_machine_to_which_port_atlas_has_moved_gets_the_name(admin_client, add_host, settings):
+    settings.PORTATLAS_HOST_ID = "atlas"
+    add_host(machine_id="old", refused_at=NOON, refused_reason="Another machine.")
+    page = f"{ADD}atlas/machine/"
+
+    told = admin_client.get(f"{ADD}atlas/").text
+    asked = admin_client.get(page)
+    before = Host.objects.get().machine_id
+    done = admin_client.post(page, follow=True)
+
+    assert ("Another machine." in told, f'href="{page}"' in told) == (True, True)
+    assert ("Yes, this is atlas now" in asked.text, before) == (True, "old")
+    assert "The next look at this machine is recorded as atlas." in done.text
+    assert (Host.objects.get().machine_id, Host.objects.get().refused_at) == ("", None)
+    assert not Token.objects.exists()
+
+
+def test_who_may_not_enrol_lets_no_machine_have_a_name(member, add_host, settings):
+    settings.PORTATLAS_HOST_ID = "atlas"
+    add_host(machine_id="old")
+
+    assert member("annotator").post(f"{ADD}atlas/machine/").status_code == 403
+    assert Host.objects.get().machine_id == "old"
+
+
+def test_the_name_of_a_host_with_an_agent_passes_on_by_a_command_alone(admin_client, add_host):
+    add_host("web-1", machine_id="old")
+
+    assert admin_client.post(f"{OF_WEB}machine/").status_code == 404
+    assert Host.objects.get().machine_id == "old"
 
 
 @pytest.mark.parametrize(
@@ -222,9 +255,10 @@ def test_the_machine_that_looks_at_itself_needs_none(admin_client, add_host, set
         (None, {"last_used_at": NOON}, "shown"),
         ({"last_look_at": NOON + SECOND}, {}, "came"),
         # Its clock is behind.
-        ({"last_look_at": NOON - 9 * SECOND}, {"last_used_at": NOON}, "came"),
+        ({"last_look_at": NOON - 9 * SECOND, "clock_ahead": -10}, {"last_used_at": NOON}, "came"),
         # It was seen by its old token, and never since.
-        ({"last_look_at": NOON - 60 * SECOND}, {"last_used_at": NOON}, "shown"),
+        ({"last_look_at": NOON - 9 * SECOND}, {}, "waiting"),
+        ({"last_look_at": NOON - 9 * SECOND}, {"last_used_at": NOON}, "shown"),
         (
             {"last_look_at": NOON - SECOND, "refused_at": NOON, "refused_reason": "No."},
             {},
@@ -255,6 +289,39 @@ def test_a_host_whose_clock_is_behind_is_not_told_that_no_sweep_has_come(add_hos
     assert (
         found.says == "Its token was shown 1 s ago; the last sweep that came was taken 2 min ago."
     )
+
+
+def test_of_a_host_that_has_fallen_silent_nobody_says_that_sweeps_come(add_host, admin_user):
+    token = enrol(admin_user, "web-1", at=NOON - 60 * SECOND)
+
+    found = Sighting.of(add_host("web-1", last_look_at=NOON), token, NOON + 46 * SECOND)
+
+    assert (found.state, found.is_over) == ("silent", False)
+    assert found.says == "It has been silent since 12:00 UTC, 46 s ago."
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"revoked_at": NOON}, "was revoked 2 s ago"),
+        ({"expiry": NOON + SECOND}, "expired 1 s ago"),
+        ({"is_active": False}, "is of admin, whose account is switched off"),
+    ],
+)
+def test_a_token_that_lets_nobody_in_says_why(change, why, admin_client, admin_user, clock):
+    enrol(admin_user, "web-1", at=NOON - SECOND)
+    if "is_active" in change:
+        other = type(admin_user).objects.create_superuser("boss")
+        type(admin_user).objects.filter(pk=admin_user.pk).update(**change)
+        admin_client.force_login(other)
+    else:
+        Token.objects.update(**change)
+    clock.shift(2 * SECOND)
+
+    pages = [admin_client.get(f"{OF_WEB}{page}").text for page in ("", "sighting/")]
+
+    told = f"Its token {why}: its agent is refused until a new command was pasted."
+    assert [told in page for page in pages] == [True, True]
 
 
 @pytest.mark.parametrize(("minutes", "is_told"), [(59, True), (61, False)])

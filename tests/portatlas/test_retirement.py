@@ -62,6 +62,7 @@ def test_a_host_is_retired_after_a_question_and_its_token_with_it(admin_client, 
     token.refresh_from_db()
     assert ("Yes, retire it" in asked.text, before) == (True, None)
     assert (Host.objects.get(pk="old").retired_at, token.revoked_at) == (NOON, NOON)
+    assert "The host old is retired." in words(done)
     assert "old is retired. It is back as soon as it is seen again." in words(done)
     assert PortRuntime.objects.filter(host="old").count() == 2
 
@@ -110,6 +111,8 @@ def test_a_board_is_another_once_a_host_is_retired(admin_client, old):
 
 
 def test_the_list_of_hosts_has_it_last_and_calm(admin_client, retired):
+    Host.objects.filter(pk="old").update(owners_reason="Not all owners can be seen.")
+
     text = words(admin_client.get("/hosts/"))
 
     assert f"2 hosts: {ONE} No host is in trouble." in text
