@@ -12,7 +12,7 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from collector.models import Coverage, HostEvent, PortEvent, PortRuntime
+from collector.models import Coverage, HostEvent, PortEvent, PortRuntime, Transient
 from portatlas.notifications.models import Channel, Delivery, Rule
 from portatlas.tokens import services as tokens
 
@@ -112,6 +112,9 @@ class Fleet:
         """A row in every table that the admin shows."""
         port = self.storied_port()
         Coverage.objects.create(host=port.host, started_at=self.now, ended_at=self.now)
+        Transient.objects.create(
+            host=port.host, protocol="tcp", port=8080, opened_at=self.now, closed_at=self.now
+        )
         Group.objects.get_or_create(name="readers")
         ClockedSchedule.objects.create(clocked_time=self.now)
         CrontabSchedule.objects.create()
