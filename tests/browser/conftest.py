@@ -1,12 +1,13 @@
 """
 A real browser on a real server: Debian's Chromium, driven by playwright, and nothing beyond this
-machine.
+machine. Its headless shell is the same engine without what surrounds a page, which costs half.
 
 The tests of this folder come last in a process: what playwright and the server's threads need of
 it then surrounds no other test.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from django.apps import apps
 from django.conf import settings as configured
 from django.core.management import call_command
 from django.core.management.color import no_style
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
@@ -50,7 +51,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def chromium():
-    return require("chromium")
+    return shutil.which("chromium-headless-shell") or require("chromium")
 
 
 @pytest.fixture(scope="session")
@@ -59,15 +60,19 @@ def browser_type_launch_args(chromium, browser_type_launch_args):
     return browser_type_launch_args | {"executable_path": chromium, "args": arguments}
 
 
+def tables():
+    return [model for model in apps.get_models(include_auto_created=True) if not model._meta.proxy]
+
+
 @pytest.fixture(scope="session")
 def database_for_threads(chromium, django_db_setup, django_db_blocker, tmp_path_factory):
     """
     A database that each thread of the server opens for itself, as in use.
 
     SQLite in memory is one connection for all threads: two requests at once are in each other's
-    transactions. Yields what migrations wrote, serialized.
+    transactions. Yields what migrations wrote: the rows of each table.
     """
-    written = connection._test_serialized_contents
+    serialized = connection._test_serialized_contents
     in_memory, name = None, connection.settings_dict["NAME"]
     with django_db_blocker.unblock():
         if connection.vendor == "sqlite":
@@ -78,20 +83,24 @@ def database_for_threads(chromium, django_db_setup, django_db_blocker, tmp_path_
             connection.settings_dict["NAME"] = file
         # Another test with transactions may have left rows that would be in the way.
         call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+        with transaction.atomic():
+            connection.creation.deserialize_db_from_string(serialized)
+            written = {table: list(table._base_manager.all()) for table in tables()}
+            transaction.set_rollback(True)
         connection.close()
-    yield written
+    yield {table: rows for table, rows in written.items() if rows}
     connection.settings_dict["NAME"], connection.connection = name, in_memory
 
 
 @pytest.fixture(scope="session")
-def playwright(database_for_threads, live_server, playwright):
+def playwright(live_server, playwright):
     """
     Playwright, beside which Django may be used.
 
     Its event loop counts as running in this thread as long as it lives. So Django would take all
     that a test does for asynchronous code, and gives it a connection other than the one before.
     """
-    connection._test_serialized_contents = database_for_threads
+    connection._test_serialized_contents = "[]"  # rows come back by a fixture of ours
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield playwright
@@ -122,14 +131,18 @@ def browser_context_args(browser_context_args):
 
 
 @pytest.fixture(autouse=True)
-def _what_migrations_wrote(django_db_serialized_rollback, transactional_db):
+def _what_migrations_wrote(database_for_threads, django_db_serialized_rollback, transactional_db):
     """
     The groups and the schedule, which the end of each of these tests throws away.
 
-    They come back with their keys, of which PostgreSQL's sequences know nothing.
+    They come back a table at a time, which Django does row by row, and with their keys, of which
+    PostgreSQL's sequences know nothing.
     """
+    with connection.constraint_checks_disabled(), transaction.atomic():
+        for table, rows in database_for_threads.items():
+            table._base_manager.bulk_create(rows)
     with connection.cursor() as cursor:
-        for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+        for statement in connection.ops.sequence_reset_sql(no_style(), list(database_for_threads)):
             cursor.execute(statement)
 
 
