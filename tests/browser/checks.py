@@ -8,8 +8,8 @@ LEAST = 24  # pixels in each direction of what one can click
 GRAVE = {"serious", "critical"}
 
 # Nothing of what is preloaded is asked for by a rule that is on, and loading it breaks our policy.
-RUN_AXE = """(rules) =>
-  axe.run({
+RUN_AXE = """([rules, parts]) =>
+  axe.run(parts ? {include: parts.map((each) => [each])} : document, {
     resultTypes: ["violations"],
     preload: false,
     ...(rules && {runOnly: {type: "rule", values: rules}}),
@@ -78,14 +78,19 @@ SHIFTED = """() => new Promise((resolve) => {
 })"""
 
 
-def axe(page: Page, rules: list[str] | None = None) -> list[str]:
-    """Return the serious and critical findings of axe: rule, element, and what to do."""
+def axe(page: Page, rules: list[str] | None = None, parts: list[str] | None = None) -> list[str]:
+    """
+    Return the serious and critical findings of axe: rule, element, and what to do.
+
+    By all rules, and about the whole page, unless some rules or the selectors of some parts are
+    given.
+    """
     if page.evaluate("typeof axe === 'undefined'"):
         page.evaluate(AXE_SCRIPT)
     return [
         f"{rule['impact']} {rule['id']}: {' '.join(map(str, node['target']))}: "
         + " ".join(node["failureSummary"].split())
-        for rule in page.evaluate(RUN_AXE, rules)
+        for rule in page.evaluate(RUN_AXE, [rules, parts])
         if rule["impact"] in GRAVE
         for node in rule["nodes"]
     ]

@@ -39,6 +39,14 @@ def test_grave_findings_are_told_by_rule_and_element(page):
     assert finding.startswith("critical label: #nameless: Fix any of the following:")
 
 
+def test_of_a_part_only_what_is_wrong_there_is_told(page):
+    page.set_content('<html lang="en"><title>A page</title><p id="top"><input id="b"></p><input>')
+
+    (finding,) = axe(page, parts=["#top"])
+
+    assert finding.startswith("critical label: #b: ")
+
+
 def test_what_sticks_out_is_told(page):
     page.set_content('<style>body { margin: 0 }</style><table id="wide" width="400"><td>Text')
     set_width(page, NARROW)
