@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -201,14 +200,16 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class Following:
-    """A running `events --follow` on a database of its own."""
+class Installation:
+    """A database of its own, beside which processes of ours run."""
 
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder):
         self.env = os.environ | {"PORTATLAS_DATA": str(folder), "PORTATLAS_BOOTSTRAP": "off"}
         self.env.pop("DATABASE_URL", None)
-        self.process = subprocess.Popen(  # noqa: S603  # our own file
-            [sys.executable, CHECKOUT / "manage.py", "events", "--follow", *arguments],
+
+    def start(self, *arguments):
+        return subprocess.Popen(  # noqa: S603  # our own file
+            [sys.executable, CHECKOUT / "manage.py", "events", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -216,77 +217,72 @@ class Following:
             preexec_fn=heed_interrupts,  # noqa: PLW1509  # no threads here
         )
 
-    def manage(self, *arguments, text=""):
-        subprocess.run(  # noqa: S603  # our own file
-            [sys.executable, CHECKOUT / "manage.py", *arguments],
-            env=self.env,
-            check=True,
-            capture_output=True,
-            input=text,
-            text=True,
-        )
-
     def see(self, *ports):
         """Let a host be seen to listen on some ports."""
         rows = [f"tcp LISTEN 0 128 0.0.0.0:{port} 0.0.0.0:* ino:{port} sk:{port}" for port in ports]
-        self.manage("collect", "--from", "-", "--host", "atlas", text="\n".join(rows) + "\n")
+        subprocess.run(  # noqa: S603  # our own file
+            [sys.executable, CHECKOUT / "manage.py", "collect", "--from", "-", "--host", "atlas"],
+            env=self.env,
+            check=True,
+            capture_output=True,
+            input="\n".join(rows) + "\n",
+            text=True,
+        )
 
-    def end(self, number):
-        self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=PATIENCE)
-        return out, err, self.process.returncode
+
+def next_event(process):
+    event = json.loads(process.stdout.readline())
+    return event["event_type"], event["port"]
+
+
+def end(process, number):
+    process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE)
+    return out, err, process.returncode
+
+
+def end_of_reader(process):
+    """Read no more; return how the process ended by itself."""
+    process.stdout.close()
+    code = process.wait(PATIENCE)
+    said = process.stderr.read()
+    process.stderr.close()
+    return code, said
 
 
 @pytest.fixture
-def follow(tmp_path, new_database):
-    """Return a function that starts to follow the events of an empty database."""
+def installation(tmp_path, new_database):
     new_database(tmp_path)
-    return partial(Following, tmp_path)
+    return Installation(tmp_path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_new_events_are_followed_until_somebody_stops_it(number, follow):
-    following = follow("--json", "--since", "1h")
+def test_new_events_are_followed_until_somebody_stops_it(installation):
+    following = [installation.start("--follow", "--json", "--since", "1h") for _ in range(2)]
 
-    following.see(22)
-    first = json.loads(following.process.stdout.readline())
-    following.see(22, 80)
-    second = json.loads(following.process.stdout.readline())
-    rest = following.end(number)
-
-    assert [(each["event_type"], each["port"]) for each in (first, second)] == [
-        ("appeared", 22),
-        ("appeared", 80),
+    installation.see(22)
+    first = [next_event(process) for process in following]
+    installation.see(22, 80)
+    second = [next_event(process) for process in following]
+    ends = [
+        end(process, number)
+        for process, number in zip(following, (signal.SIGINT, signal.SIGTERM), strict=True)
     ]
-    assert rest == ("", "", Exit.DONE)
+
+    assert (first, second) == ([("appeared", 22)] * 2, [("appeared", 80)] * 2)
+    assert ends == [("", "", Exit.DONE)] * 2
 
 
-def test_a_reader_that_has_gone_ends_it_though_nothing_happens(follow):
-    following = follow()
+def test_a_reader_that_has_gone_ends_it_though_nothing_happens(installation):
+    following = installation.start("--follow")
 
-    following.process.stdout.close()
-    code = following.process.wait(PATIENCE)
-
-    assert (code, following.process.stderr.read()) == (Exit.DONE, "")
-    following.process.stderr.close()
+    assert end_of_reader(following) == (Exit.DONE, "")
 
 
-def test_a_reader_that_has_seen_enough_gets_no_traceback(follow):
-    following = follow()
-    following.see(*range(1, 3000))
-    following.end(signal.SIGTERM)
-    listing = subprocess.Popen(  # noqa: S603  # our own file
-        [sys.executable, CHECKOUT / "manage.py", "events"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=following.env,
-    )
+def test_a_reader_that_has_seen_enough_gets_no_traceback(installation):
+    installation.see(*range(1, 3000))
+    listing = installation.start()
 
     first = listing.stdout.readline()
-    listing.stdout.close()
-    code = listing.wait(PATIENCE)
 
     assert "appeared" in first
-    assert (code, listing.stderr.read()) == (Exit.DONE, "")
-    listing.stderr.close()
+    assert end_of_reader(listing) == (Exit.DONE, "")
