@@ -1,6 +1,7 @@
 """The fast numbers and the fast order of the board are those of the rules."""
 
 from datetime import timedelta
+from functools import partial
 from itertools import count, product
 
 import pytest
@@ -105,13 +106,14 @@ def test_some_ports_are_counted_in_one_query(hosts, django_assert_num_queries):
     assert tally(NOON, hosts, Port.objects.all()).counts() == tally(NOON, hosts).counts()
 
 
-@pytest.mark.parametrize("late", [timedelta(), HOUR, timedelta(days=40)])
-def test_the_numbers_hold_whenever_somebody_looks(late, hosts):
+def test_the_numbers_hold_whenever_somebody_looks(hosts, subtests):
     """The last sweep of all hosts may be long ago: nobody knows what settled since."""
-    found = tally(NOON + late, hosts)
+    for late in (timedelta(), HOUR, timedelta(days=40)):
+        with subtests.test(late=late):
+            found = tally(NOON + late, hosts)
 
-    shown = Port.objects.with_state(NOON + late).without_clients()
-    assert found.counts() == state_counts(shown)
+            shown = Port.objects.with_state(NOON + late).without_clients()
+            assert found.counts() == state_counts(shown)
 
 
 def test_a_host_whose_clock_is_ahead_does_not_disturb_the_others(hosts):
@@ -150,14 +152,15 @@ def test_the_pages_are_the_whole_board_in_its_order(with_clients, hosts):
     assert rows == in_order(board if with_clients else board.without_clients())
 
 
-@pytest.mark.parametrize("state", PortState)
-def test_the_pages_of_one_state_are_those_of_the_board(state, hosts):
-    numbers = tally(NOON, hosts).in_state(state)
-    ports = Port.objects.with_state(NOON).in_state(state)
+def test_the_pages_of_one_state_are_those_of_the_board(hosts, subtests):
+    numbers, ports = tally(NOON, hosts), Port.objects.with_state(NOON)
+    board = Port.objects.for_board(NOON).without_clients()
 
-    rows = list(turn_pages(ports, numbers))
+    for state in PortState:
+        with subtests.test(state):
+            rows = list(turn_pages(ports.in_state(state), numbers.in_state(state)))
 
-    assert rows == in_order(Port.objects.for_board(NOON).without_clients().in_state(state))
+            assert rows == in_order(board.in_state(state))
 
 
 def test_a_page_of_narrowed_ports_has_just_those(hosts):
@@ -260,17 +263,18 @@ def test_a_page_is_read_along_the_index_of_its_order(hosts, django_assert_num_qu
 
 
 @on_sqlite
-@pytest.mark.parametrize("state", sorted({*PortState} - {PortState.FLAPPING}))
-def test_a_page_of_one_state_reads_its_ranks_alone(state, hosts, django_assert_num_queries):
-    numbers = tally(NOON, hosts).in_state(state)
-    ports = Port.objects.with_state(NOON).in_state(state)
+def test_a_page_of_one_state_reads_its_ranks_alone(hosts, django_assert_num_queries, subtests):
+    numbers, ports = tally(NOON, hosts), Port.objects.with_state(NOON)
 
-    (plan,) = plans(
-        lambda: page(NOON, ports, numbers, offset=0, limit=PAGE), django_assert_num_queries(1)
-    )
+    def read(state):
+        page(NOON, ports.in_state(state), numbers.in_state(state), offset=0, limit=PAGE)
 
-    assert "INDEX portatlas_standing_board (rank=?)" in plan
-    assert "ORDER BY" not in plan
+    for state in sorted({*PortState} - {PortState.FLAPPING}):
+        with subtests.test(state):
+            (plan,) = plans(partial(read, state), django_assert_num_queries(1))
+
+            assert "INDEX portatlas_standing_board (rank=?)" in plan
+            assert "ORDER BY" not in plan
 
 
 @on_sqlite
