@@ -40,7 +40,7 @@ struct {			// shared with stream.py
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 512 * 1024);
+	__uint(max_entries, 128 * 1024);
 } events SEC(".maps");
 
 // TCP sockets that are bound and don't listen, by cookie. Most of them never will:

@@ -15,7 +15,7 @@ from collector.ledger import SocketEvent
 from collector.sweep import Listener
 
 PROGRAMS = (b"on_bind4", b"on_bind6", b"on_tcp", b"on_release")
-AT_ONCE = 10_000  # events of one read(); the ring holds fewer, so that more are a flood
+AT_ONCE = 2_000  # events of one read(); the ring holds fewer, so that more are a flood
 SO_COOKIE = 57  # asm-generic/socket.h
 
 _STATE = Struct("=QQQ")  # the probe's cookie, its namespace, how many events were lost
