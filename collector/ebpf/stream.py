@@ -18,6 +18,11 @@ PROGRAMS = (b"on_bind4", b"on_bind6", b"on_tcp", b"on_release")
 AT_ONCE = 2_000  # events of one read(); the ring holds fewer, so that more are a flood
 SO_COOKIE = 57  # asm-generic/socket.h
 
+# An old libffi writes code for what libbpf calls, and may not.
+NO_CALLBACK = (
+    "libffi may not make memory executable here. It takes version 3.4 or newer, or a service "
+    "without MemoryDenyWriteExecute=."
+)
 _STATE = Struct("=QQQ")  # the probe's cookie, its namespace, how many events were lost
 _FIRST = bytes(4)  # the key of the one element of an array
 _NOEXIST = 1  # linux/bpf.h: BPF_NOEXIST
@@ -43,7 +48,6 @@ class Stream:
         self._ring: int | None = None
         self._links: list[int] = []
         self._told: list[bytes] = []
-        self._take = libbpf.Sample(self._receive)  # libbpf keeps no reference
         self._lost = 0
         self._is_seeded = False
         self._sees_pids = True
@@ -55,6 +59,8 @@ class Stream:
             self.close()
             if isinstance(exc, OSError):
                 raise UnavailableError(_refusal(exc)) from exc
+            if isinstance(exc, MemoryError):
+                raise UnavailableError(NO_CALLBACK) from exc
             raise
 
     def fileno(self) -> int:
@@ -106,6 +112,7 @@ class Stream:
         self._object = libbpf.pointer(bpf.bpf_object__open_mem(programs, len(programs), None))
         libbpf.number(bpf.bpf_object__load(self._object))
         self._state, self._open = self._map(b".bss"), self._map(b"open")
+        self._take = libbpf.Sample(self._receive)  # libbpf keeps no reference
         ring = bpf.ring_buffer__new(self._map(b"events"), self._take, None, None)
         self._ring = libbpf.pointer(ring)
 
@@ -120,7 +127,8 @@ class Stream:
         if not told:
             raise OSError(errno.ENODATA, "nothing was told")
         # Another number for this very process is that of another PID namespace.
-        self._sees_pids = told[0].pid == os.getpid()
+        ours = f"{int.from_bytes(cookie, sys.byteorder):x}"
+        self._sees_pids = (ours, os.getpid()) in {(each.cookie, each.pid) for each in told}
 
     def _attach(self) -> None:
         bpf = self._bpf

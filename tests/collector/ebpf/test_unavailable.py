@@ -122,32 +122,52 @@ def test_the_programs_are_found_in_a_zip(start, tmp_path):
     assert told == f"\n{archive}/collector/ebpf/support.py\n"
 
 
-# A filter of seccomp that refuses bpf(2), as that of a container's engine does.
-REFUSED = """
+# A filter of seccomp, as a container's engine or systemd sets it up. BPF: what is asked for, where
+# to go on if it is so, and if not; it ends by EPERM, or by letting the call go through.
+FORBID = """
 import ctypes, os
-number = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-Filter = type("Filter", (ctypes.Structure,), {"_fields_": [
+from collector.ebpf import libbpf, stream
+libbpf.library()
+LOAD, IS, HAS, END, EPERM, GO_ON = 0x20, 0x15, 0x45, 0x06, 0x50001, 0x7FFF0000
+machine = os.uname().machine
+filters = {filters}
+Filter = type("Filter", (ctypes.Structure,), {{"_fields_": [
     ("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint)
-]})
-filters = (Filter * 4)(
-    (0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7FFF0000)
-)
-Program = type("Program", (ctypes.Structure,), {"_fields_": [
+]}})
+Program = type("Program", (ctypes.Structure,), {{"_fields_": [
     ("len", ctypes.c_ushort), ("filter", ctypes.POINTER(Filter))
-]})
+]}})
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
-assert not ctypes.CDLL(None).prctl(
-    PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(Program(4, filters)), 0, 0
-)
+program = Program(len(filters), (Filter * len(filters))(*filters))
+assert not ctypes.CDLL(None).prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
 """
+BPF = """[
+    (LOAD, 0, 0, 0), (IS, 0, 1, {"x86_64": 321, "aarch64": 280}[machine]),
+    (END, 0, 0, EPERM), (END, 0, 0, GO_ON),
+]"""
+MMAP_OF_CODE = """[
+    (LOAD, 0, 0, 0), (IS, 0, 3, {"x86_64": 9, "aarch64": 222}[machine]),
+    (LOAD, 0, 0, 32), (HAS, 0, 1, 4), (END, 0, 0, EPERM), (END, 0, 0, GO_ON),
+]"""
 
 
 def test_a_kernel_that_refuses_is_told_from_missing_privileges(start):
-    told = start(REFUSED + ASK).communicate()[0]
+    told = start(FORBID.format(filters=BPF) + ASK).communicate()[0]
 
     reason = (
         "The kernel does not permit eBPF here, although the privileges are there. "
         "The seccomp profile of the container has to permit bpf(2).\n"
+    )
+    assert told == f"\n{reason}"
+
+
+def test_where_no_code_may_be_made_it_says_so(start):
+    """An old libffi makes some for what libbpf calls; a new one maps what it has."""
+    told = start(FORBID.format(filters=MMAP_OF_CODE) + ASK).communicate()[0]
+
+    reason = (
+        "libffi may not make memory executable here. It takes version 3.4 or newer, or a service "
+        "without MemoryDenyWriteExecute=.\n"
     )
     assert told == f"\n{reason}"
 
