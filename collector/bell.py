@@ -69,6 +69,8 @@ class Bell:
             self._ledger.note(self._stream.read(), self._stream.lost())
             if self._ledger.is_ringing:
                 self._pace.ring(now)
+            else:
+                self._pace.hush()
 
     def ring(self, now: float) -> None:
         """Ask for a look oneself."""

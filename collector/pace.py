@@ -28,6 +28,10 @@ class Pace:
     def ring(self, now: float) -> None:
         self._rang_at = min(self._rang_at, now)
 
+    def hush(self) -> None:
+        """Ask for no look any more: what rang has undone itself."""
+        self._rang_at = NEVER
+
     def looked(self, now: float) -> None:
         """Take note that a look began, whatever for."""
         self._rang_at, self._looked_at = NEVER, now
