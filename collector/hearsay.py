@@ -7,12 +7,16 @@ from typing import TextIO
 
 from collector.bell import Bell
 from collector.ebpf import support
-from collector.lock import watched
+from collector.lock import hangs, watched
 from collector.sweep import EventSource
 
 NOBODY = (
     "Nobody listens to the kernel between two looks: `python3 manage.py watch` does, and `up` "
     "starts it."
+)
+HANGS = (
+    "Who listens to the kernel here has not stirred for minutes: end `python3 manage.py watch`, "
+    "and start it again."
 )
 
 
@@ -27,6 +31,8 @@ def bell(folder: Path) -> Bell:
     written = watched(folder)
     if written is None:
         return Bell(reason=support.missing() or NOBODY)
+    if hangs(folder):
+        return Bell(reason=HANGS)
     with suppress(ValueError):  # it begins, and has written nothing yet
         source, reason = json.loads(written)
         return Bell(source=EventSource(source), reason=reason)

@@ -5,9 +5,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import time
 from typing import TextIO
 
 WATCH = "watch.lock"
+HANGS_AFTER = 180  # seconds in which a watch does not stir; one that lives does so each minute
 
 
 class SweepRunningError(Exception):
@@ -50,6 +52,20 @@ def watched(folder: Path) -> str | None:
         except BlockingIOError:
             return file.read()
     return None
+
+
+def stir(file: TextIO) -> None:
+    """Show that the watch which holds this lock goes on."""
+    os.utime(file.fileno())
+
+
+def hangs(folder: Path) -> bool:
+    """Whether the watch of this machine, if any, was stopped or hangs: it looks no more."""
+    try:
+        stirred_at = (folder / WATCH).stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return time() - stirred_at > HANGS_AFTER
 
 
 def _private(path: str, flags: int) -> int:

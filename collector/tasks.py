@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from collector import schedule
-from collector.lock import SweepRunningError, sweep_lock, watched
+from collector.lock import SweepRunningError, hangs, sweep_lock, watched
 from collector.signals import swept
 from collector.sweep import Verdict
 
@@ -27,15 +27,16 @@ def collect(self) -> None:
     Look at this host once and record what was seen.
 
     What a failed look had to say is kept on the host; beat tries again on the next tick. While
-    `manage.py watch` runs, the looks of the ticks are its own.
+    `manage.py watch` runs, and does not hang, the looks of the ticks are its own.
     """
     from collector import hearsay  # noqa: PLC0415  # as above
     from collector.identity import SweepRefusedError  # noqa: PLC0415  # as above
 
     is_tick = "periodic_task_name" in (self.request.headers or {})  # as beat sends it
-    if is_tick and watched(settings.DATA_DIR) is not None:
+    folder = settings.DATA_DIR
+    if is_tick and watched(folder) is not None and not hangs(folder):
         return
-    watch().bell = hearsay.bell(settings.DATA_DIR)
+    watch().bell = hearsay.bell(folder)
     try:
         look(watch(), schedule.interval())
     except (SweepRunningError, SweepRefusedError) as exc:

@@ -51,7 +51,7 @@ class Vigil:
     def _turn(self) -> None:
         """Look, if it is time to."""
         now, bell = monotonic(), self._wake.bell
-        is_rung = bell.due <= now
+        is_first, is_rung = self._looked_at == -NEVER, bell.due <= now
         if is_rung:
             bell.looked(now)
         try:
@@ -62,7 +62,8 @@ class Vigil:
                 self._look(self._interval)
                 self._trouble = ""
         except SweepRunningError:
-            if is_rung:  # that look may have begun before what rang
+            # That look may have begun before what rang; and of what it saw nothing is known here.
+            if is_rung or is_first:
                 bell.ring(now)
         except SweepRefusedError as exc:
             self._say(f"No sweep: {exc}")

@@ -5,7 +5,7 @@ from django.core.management import BaseCommand, CommandError
 
 from collector import hearsay, schedule, tasks
 from collector.bell import Bell
-from collector.lock import watch_lock
+from collector.lock import stir, watch_lock
 from collector.look import Watch
 from collector.vigil import Vigil
 from collector.wake import StoppedError, Wake
@@ -53,7 +53,12 @@ class Command(BaseCommand):
             hearsay.write(wake.bell, file)
             self.say(f"{NOTHING_TELLS} {reason}" if (reason := wake.bell.reason) else KERNEL_TELLS)
             eyes = Watch(wake.bell)
-            Vigil(wake, schedule.interval, lambda interval: tasks.look(eyes, interval)).run()
+
+            def interval():
+                stir(file)
+                return schedule.interval()
+
+            Vigil(wake, interval, lambda interval: tasks.look(eyes, interval)).run()
 
     def say_that_it_waits(self):
         self.say("Another process watches this machine: this one waits for it to end.")
