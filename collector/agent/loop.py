@@ -44,6 +44,9 @@ class Agent:
         try:
             while not self._wake.is_stopping:
                 began = monotonic()
+                if self._failures and self._wake.bell.due <= began:
+                    # While the hub is away nobody hears of it sooner, and a day of sweeps is kept.
+                    self._wake.bell.looked(began)
                 if began >= min(due, self._wake.bell.due):
                     self._look()
                     due = max(ticks.after(monotonic()), began + AT_MOST_EVERY)
