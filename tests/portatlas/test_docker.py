@@ -185,6 +185,15 @@ def test_the_image_has_what_is_copied_and_nothing_else_is_sent_to_the_build():
     assert all((CHECKOUT / name).exists() for name in named)
 
 
+def test_what_the_kernel_runs_is_compiled_where_the_image_is_built_and_loaded_where_it_runs():
+    build, run = (DOCKER / "Dockerfile").read_text().split("\nFROM ")[1:]
+
+    assert "python3 -m collector.ebpf.compiler" in build
+    assert {"clang", "libbpf-dev"} <= {*build.split()}
+    assert "libbpf1" in run.split()
+    assert "clang" not in run.split()
+
+
 def test_pg_dump_in_the_image_is_of_the_servers_version():
     server = re.search(r"postgres:(\d+)-", services(FULL)["postgres"]["image"])[1]
 
