@@ -36,6 +36,16 @@ def test_the_same_sources_make_the_same_bytes():
     assert archive.build() == archive.build()
 
 
+def test_what_the_kernel_runs_is_in_it_where_it_was_built(monkeypatch):
+    monkeypatch.setattr(archive, "PROGRAMS", "collector/ebpf/port_events.bpf.c")  # is always there
+    with zipfile.ZipFile(io.BytesIO(archive.build())) as opened:
+        assert "collector/ebpf/port_events.bpf.c" in opened.namelist()
+
+    monkeypatch.setattr(archive, "PROGRAMS", "collector/ebpf/not_built.o")
+    with zipfile.ZipFile(io.BytesIO(archive.build())) as opened:
+        assert not [each for each in opened.namelist() if each.endswith(".o")]
+
+
 def test_what_is_in_it_tells_no_time_and_no_place(file):
     with zipfile.ZipFile(file) as opened:
         infos = opened.infolist()

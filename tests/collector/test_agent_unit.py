@@ -55,14 +55,29 @@ def test_the_unit_that_would_be_installed_is_shown(file, token):
     assert TOKEN not in out
 
 
-def test_systemd_understands_every_line_of_it_and_finds_little_to_fear(tmp_path):
+def test_the_privileges_to_be_told_by_the_kernel_are_given_if_asked_for(file, token):
+    _, out, _ = run(
+        sys.executable, file, "--install", "--print", "--ebpf",
+        "--hub", "https://atlas.example.org", "--token-file", token,
+    )  # fmt: skip
+
+    assert (
+        re.findall("(?m)^(?:Ambient|CapabilityB).*=(.*)$", out)
+        == ["CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_BPF CAP_NET_ADMIN CAP_PERFMON"] * 2
+    )
+    assert re.findall("(?m)^SystemCallFilter=(.*)$", out)[-1] == "bpf"
+
+
+@pytest.mark.parametrize(("ebpf", "exposure"), [(False, 25), (True, 40)])
+def test_systemd_understands_every_line_of_it_and_finds_little_to_fear(tmp_path, ebpf, exposure):
     analyze = require("systemd-analyze")
     service = tmp_path / "portatlas-agent.service"
-    service.write_text(unit.text([sys.executable, "--version"], "/etc/portatlas-agent/token"))
+    command = [sys.executable, "--version"]
+    service.write_text(unit.text(command, "/etc/portatlas-agent/token", ebpf=ebpf))
 
     verified = run(analyze, "verify", "--man=no", service)
     # Of a hundred; a service that says nothing of the kind has 96.
-    code, out, _ = run(analyze, "security", "--offline=yes", "--threshold=25", service)
+    code, out, _ = run(analyze, "security", "--offline=yes", f"--threshold={exposure}", service)
 
     assert verified == (0, "", "")
     assert code == 0, out
