@@ -54,6 +54,11 @@ OF_HOST: tuple[tuple[str, str, Callable[[Host], float]], ...] = (
         "By how much the last look is dated ahead of the hub's clock; 0 too if that is not told.",
         lambda host: host.clock_ahead,
     ),
+    (
+        "portatlas_host_event_source",
+        "1 if the host's kernel tells of ports that open and close, 0 if only looks do.",
+        lambda host: bool(host.event_source),
+    ),
 )
 
 

@@ -95,7 +95,7 @@ def test_what_the_ports_of_a_silent_host_do_is_unknown(scrape, clock, open_port,
 def test_a_host_tells_how_it_is_looked_at(scrape, add_host):
     looked_at = NOON + timedelta(minutes=1)
     add_host(last_look_at=looked_at, duration=0.25, sweep_interval=30, verdict="partial")
-    add_host("new", last_sweep_at=None, refused_at=NOON)
+    add_host("new", last_sweep_at=None, refused_at=NOON, event_source="ebpf")
 
     found = scrape()
 
@@ -107,6 +107,8 @@ def test_a_host_tells_how_it_is_looked_at(scrape, add_host):
     assert found["portatlas_host_sweep_interval_seconds", "atlas"] == 30
     assert found["portatlas_host_refused_look_timestamp_seconds", "atlas"] == 0
     assert found["portatlas_host_refused_look_timestamp_seconds", "new"] == noon
+    assert found["portatlas_host_event_source", "atlas"] == 0
+    assert found["portatlas_host_event_source", "new"] == 1
     verdicts = ("complete", "partial", "suspect", "failed")
     of_atlas = [found["portatlas_host_verdict", "atlas", verdict] for verdict in verdicts]
     assert of_atlas == [0, 1, 0, 0]
@@ -259,8 +261,9 @@ def test_a_scrape_tells_of_each_host_the_same_number_of_series(scrape, clock, op
     with_one = len(scrape())
     open_port(22, host_id="web-1")
 
-    # States, verdicts; listening, clients, two times, duration, interval, refused, clock, silent.
-    assert len(scrape()) - with_one == 8 + 4 + 9
+    # States, verdicts; listening, clients, two times, duration, interval, refused, clock, silent,
+    # event source.
+    assert len(scrape()) - with_one == 8 + 4 + 10
 
 
 @pytest.mark.parametrize(("scopes", "status"), [(["read"], 200), (["notes:write"], 403)])
