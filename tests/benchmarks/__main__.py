@@ -21,6 +21,7 @@ QUICK = (
     ["look"],
     ["agent"],
     ["events"],
+    ["watch"],
     ["idle"],
     ["fuzz"],
     ["ingest"],
