@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from collector.models import Host, PortRuntime
 from notes.models import PortNote
@@ -35,6 +36,23 @@ def _private_data(settings, tmp_path):
 def _nothing_counted():
     """No test has to wait because others have asked the API too often."""
     cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files():
+    """What each new client would read anew: all that is served, which no test changes."""
+    found = {}
+    read = WhiteNoiseMiddleware.add_files_from_finders
+
+    def read_once(middleware):
+        if middleware.static_prefix not in found:
+            read(middleware)
+            found[middleware.static_prefix] = middleware.files
+        middleware.files = found[middleware.static_prefix]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", read_once)
+        yield
 
 
 @pytest.fixture(scope="session")
