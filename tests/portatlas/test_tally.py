@@ -157,7 +157,7 @@ def test_the_pages_of_one_state_are_those_of_the_board(hosts, subtests):
     board = Port.objects.for_board(NOON).without_clients()
 
     for state in PortState:
-        with subtests.test(state):
+        with subtests.test(state=state):
             rows = list(turn_pages(ports.in_state(state), numbers.in_state(state)))
 
             assert rows == in_order(board.in_state(state))
@@ -270,7 +270,7 @@ def test_a_page_of_one_state_reads_its_ranks_alone(hosts, django_assert_num_quer
         page(NOON, ports.in_state(state), numbers.in_state(state), offset=0, limit=PAGE)
 
     for state in sorted({*PortState} - {PortState.FLAPPING}):
-        with subtests.test(state):
+        with subtests.test(state=state):
             (plan,) = plans(partial(read, state), django_assert_num_queries(1))
 
             assert "INDEX portatlas_standing_board (rank=?)" in plan
