@@ -53,7 +53,7 @@ MOST_BYTES = 4 * 2**20  # of a body as it comes
 MOST_UNPACKED = 16 * 2**20  # of what it unpacks to: more ports than containers publish
 MOST_LISTENERS = MOST_ENDPOINTS = 65_536  # of a sweep
 MOST_OF_ONE = 4_096  # endpoints, and PIDs, of a listener: a page has the rows of a hundred of them
-MOST_NEWS = 10_000  # sockets; an agent tells of a thousand
+MOST_NEWS = 1_000  # sockets: as many as an agent tells of, see ledger.py
 MOST_ANCESTORS = 64  # of a listener; an agent tells sixteen
 NAME, PATH, SENTENCE = 255, 4096, 1000  # characters that are kept
 SOURCES = "ss", "psutil"  # saved output is read where it is, and sent by nobody

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from collector.identity import refuse
 from collector.models import Host
-from collector.sweep import Sweep
+from collector.wire import Message
 from portatlas.api.throttling import ByCaller, Rate, Window
 from portatlas.tokens import authentication, services, statements
 from portatlas.tokens.models import Token
@@ -18,7 +18,7 @@ NEW_HOSTS = Rate(1000, 3600)  # that one who is bound to none may make known
 # What one host may send: as much as if the largest sweep changed with every look.
 BYTES = Rate(2 * 2**30, 3600)
 FEW_BYTES = 4096  # what is not more is not weighed; a digest has 450
-OF_WHOLE, OF_ENDPOINT = 32_768, 1024  # bytes that these count for beside their own
+OF_WHOLE, OF_SOCKET = 32_768, 1024  # bytes that these count for beside their own
 
 
 def opened(secret: str) -> Token:
@@ -82,10 +82,12 @@ def raise_if_too_much(request: Request, size: int) -> None:
         raise exceptions.Throttled(window.rest, reason)
 
 
-def raise_unless_light(request: Request, sweep: Sweep) -> None:
-    """Raise as above, by what a whole sweep leaves behind, however few its bytes."""
-    endpoints = sum(len(each.endpoints) for each in sweep.listeners)
-    raise_if_too_much(request, OF_WHOLE + OF_ENDPOINT * endpoints)
+def raise_unless_light(request: Request, message: Message) -> None:
+    """Raise as above, by what a sweep leaves behind, however few its bytes; most leave nothing."""
+    sweep = message.sweep
+    sockets = len(sweep.news.sockets) + sum(len(each.endpoints) for each in sweep.listeners)
+    if weight := OF_SOCKET * sockets + (0 if message.digest else OF_WHOLE):
+        raise_if_too_much(request, weight)
 
 
 def raise_if_too_many_are_new(request: Request, host_id: str) -> None:

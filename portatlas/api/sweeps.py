@@ -80,8 +80,7 @@ class SweepList(APIView):
             refuse(senders.bound_to(request), now, f"What its agent sent can't be taken. {exc}")
             raise_invalid(exc)
         raise_unless_may_bring(request, message)
-        if not message.digest:
-            senders.raise_unless_light(request, message.sweep)
+        senders.raise_unless_light(request, message)
         outcome = take(message, now)
         if not outcome.dropped:
             swept.send_robust(SweepList, outcome=outcome, pushed=True)

@@ -396,7 +396,7 @@ def test_who_sends_too_often_waits_and_a_token_of_many_hosts_may_more_often(
 
 
 def test_who_sends_more_than_a_machine_has_to_tell_waits_and_its_host_shows_it(bring, monkeypatch):
-    of_each = senders.OF_WHOLE + senders.OF_ENDPOINT
+    of_each = senders.OF_WHOLE + senders.OF_SOCKET
     monkeypatch.setattr(senders, "BYTES", Rate(3 * of_each, 3600))
     looks = [sweep(listener(80), ticks=number) for number in range(5)]
 
@@ -409,6 +409,19 @@ def test_who_sends_more_than_a_machine_has_to_tell_waits_and_its_host_shows_it(b
     assert (host.refused_at, host.sweeps) == (WHEN, 3)
     assert host.refused_reason.startswith("These are more and larger sweeps in one hour than")
     assert bring(by_digest(looks[4], digest)).json()["outcome"] == "unchanged"
+
+
+def test_what_came_and_went_is_weighed_though_a_digest_tells_the_rest(bring, monkeypatch):
+    monkeypatch.setattr(senders, "BYTES", Rate(senders.OF_WHOLE + 12 * senders.OF_SOCKET, 3600))
+    digest = bring(sweep(listener(80))).json()["digest"]
+
+    def told(ticks):
+        life = {"opened_at": NOON.isoformat(), "closed_at": NOON.isoformat()}
+        sockets = [{"protocol": "tcp", "port": 4000 + number} | life for number in range(10)]
+        head = by_digest(sweep(listener(80), ticks=ticks), digest)
+        return bring(head | {"news": {"sockets": sockets}}).status_code
+
+    assert [told(1), told(2)] == [200, 429]
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
