@@ -100,6 +100,7 @@ class HostEventAdmin(plain.HostEventAdmin):
 @in_place_of(Transient)
 class TransientAdmin(plain.TransientAdmin):
     list_display = ("opened", "closed", "of_host", "port", "protocol", "process_name", "pid")
+    sortable_by = list_display[:-1]
 
     @admin.display(description="opened (UTC)", ordering="opened_at")
     def opened(self, transient):
