@@ -104,16 +104,16 @@ def seeded(open_port, write_note):
     Coverage.objects.create(host=port.host, started_at=at, ended_at=at)
 
 
-@pytest.fixture(params=["nobody", "viewer", "admin"])
-def shown(request, django_user_model):
+@pytest.fixture
+def shown(django_user_model):
     """What nobody shows, and members of two groups by tokens of all scopes."""
-    if request.param == "nobody":
-        return {}
-    user = django_user_model.objects.create_user(request.param)
-    user.groups.add(Group.objects.get(name=request.param))
     scopes = [scope for scope in Scope if scope != Scope.ADMIN]
-    secret = services.make(user, name="Fuzz", scopes=scopes, at=timezone.now())[1]
-    return {"Authorization": f"Bearer {secret}"}
+    secrets = []
+    for name in ("viewer", "admin"):
+        user = django_user_model.objects.create_user(name)
+        user.groups.add(Group.objects.get(name=name))
+        secrets.append(services.make(user, name="Fuzz", scopes=scopes, at=timezone.now())[1])
+    return [{}, *({"Authorization": f"Bearer {secret}"} for secret in secrets)]
 
 
 def taken(ctx, response, case):
@@ -140,12 +140,14 @@ def codes_of(problem):
 @schema.parametrize()
 @usual
 def test_every_answer_is_one_that_the_description_tells_of(case, shown):
-    with transaction.atomic():
-        response = case.call_and_validate(
-            headers=shown,
-            excluded_checks=[positive_data_acceptance],
-            additional_checks=[taken],
-        )
-        transaction.set_rollback(True)
+    """Each asks the same, which takes longer to make up than to answer."""
+    for headers in shown:
+        with transaction.atomic():
+            response = case.call_and_validate(
+                headers=headers,
+                excluded_checks=[positive_data_acceptance],
+                additional_checks=[taken],
+            )
+            transaction.set_rollback(True)
 
-    ASKED[response.status_code] += 1
+        ASKED[response.status_code] += 1
