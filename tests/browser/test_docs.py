@@ -73,19 +73,16 @@ def test_an_operation_can_be_tried(fleet, signed_in):
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "there", "status"),
-    [("update", False, "201"), ("update", True, "200"), ("partial_update", True, "200")],
-)
-def test_a_note_is_written_as_the_page_fills_it_in(name, there, status, write_note, signed_in):
-    if there:
-        write_note(443)
+def test_a_note_is_written_as_the_page_fills_it_in(signed_in):
     signed_in.goto("/api/v1/docs/")
-    operation = signed_in.locator(f"#operations-notes-notes_{name}")
-    operation.get_by_role("button").first.click()
-    operation.get_by_role("button", name="Try it out").click()
+    for name in ("update", "partial_update"):
+        operation = signed_in.locator(f"#operations-notes-notes_{name}")
+        operation.get_by_role("button").first.click()
+        operation.get_by_role("button", name="Try it out").click()
+    for name, status in (("update", "201"), ("update", "200"), ("partial_update", "200")):
+        operation = signed_in.locator(f"#operations-notes-notes_{name}")
 
-    operation.get_by_role("button", name="Execute").click()
+        operation.get_by_role("button", name="Execute").click()
 
-    answer = operation.locator(".live-responses-table .response-col_status").last
-    expect(answer).to_contain_text(status)
+        answer = operation.locator(".live-responses-table .response-col_status").last
+        expect(answer).to_contain_text(status)
