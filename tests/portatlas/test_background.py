@@ -13,6 +13,12 @@ beat = background.beat()
 beat.init_loader()
 beat.Service(beat.app, scheduler_cls=beat.scheduler_cls).get_scheduler(lazy=True)
 """
+WATCH = """
+import django
+from django.core.management import load_command_class
+django.setup()
+load_command_class("collector", "watch")
+"""
 WEB = """
 from wsgiref.util import setup_testing_defaults
 from portatlas.wsgi import application
@@ -34,6 +40,7 @@ SELDOM = {
     "rich",
     "smtplib",
 }
+WORK = {"celery.apps.worker", "django_celery_beat.schedulers"}
 SWEEPS = {"collector.look", "collector.services"}  # tasks load them when they begin
 PAGES = {
     "django_filters",
@@ -66,8 +73,9 @@ def loaded(code, folder):
         (WEB, "portatlas.board", SELDOM),
         (WORKER, "celery.worker", SELDOM | SWEEPS | PAGES),
         (BEAT, "django_celery_beat.schedulers", SELDOM | SWEEPS | PAGES | {"psutil"}),
+        (WATCH, "collector.vigil", SELDOM | WORK | PAGES),
     ],
-    ids=["web", "worker", "beat"],
+    ids=["web", "worker", "beat", "watch"],
 )
 def test_a_process_loads_what_it_is_for_and_not_what_others_are_for(code, role, needless, tmp_path):
     modules = loaded(code, tmp_path)
