@@ -91,6 +91,13 @@ def up(tmp_path):
             each.end()
 
 
+@pytest.fixture
+def migrated(new_database, tmp_path):
+    """The database of an installation that was up before: making it takes seconds."""
+    new_database(tmp_path / "my data")
+    return tmp_path / "my data" / "portatlas.sqlite3"
+
+
 def wait_until(condition, log):
     deadline = time.monotonic() + PATIENCE
     while not (result := condition()):
@@ -136,6 +143,7 @@ def test_it_serves_collects_mends_itself_and_leaves_nothing_behind(up, tmp_path)
     assert [each for each in descendants if is_alive(each)] == []
 
 
+@pytest.mark.usefixtures("migrated")
 def test_killing_it_ends_everything_and_never_blocks_the_next(up):
     first = up()
     first.wait_until_up()
@@ -163,6 +171,7 @@ def test_the_password_of_the_admin_is_told_once_and_only_to_the_terminal(up, tmp
     assert [path for path in files if password.encode() in path.read_bytes()] == []
 
 
+@pytest.mark.usefixtures("migrated")
 def test_a_second_one_on_the_same_data_directory_is_refused_with_the_url_of_the_first(up):
     first = up()
     url = first.wait_until_up()
@@ -200,23 +209,21 @@ def test_a_broken_database_ends_in_one_line(up, tmp_path):
     assert running.output == "CommandError: The database can't be used: file is not a database\n"
 
 
-def test_the_database_of_a_newer_version_is_left_alone(up, tmp_path):
-    first = up()
-    first.wait_for("is up")
-    first.end()
-    with sqlite3.connect(tmp_path / "my data" / "portatlas.sqlite3") as database:
+def test_the_database_of_a_newer_version_is_left_alone(up, migrated):
+    with sqlite3.connect(migrated) as database:
         database.execute(
             "INSERT INTO django_migrations (app, name, applied) "
             "VALUES ('collector', '9999_later', '2030-01-01')"
         )
     database.close()
 
-    second = up()
+    running = up()
 
-    assert second.process.wait(PATIENCE) == 1
-    second.wait_for(r"CommandError: A newer Port Atlas has used .* collector\.9999_later\)")
+    assert running.process.wait(PATIENCE) == 1
+    running.wait_for(r"CommandError: A newer Port Atlas has used .* collector\.9999_later\)")
 
 
+@pytest.mark.usefixtures("migrated")
 def test_an_address_of_the_network_is_served_with_a_warning(up):
     running = up("--host", "0.0.0.0", "--port", "0")  # that is the claim
 
