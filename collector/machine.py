@@ -11,6 +11,7 @@ from time import CLOCK_BOOTTIME, clock_gettime, time
 
 # The kernel's default, for output that was saved on another machine.
 EPHEMERAL = range(32768, 61000)
+UNPRIVILEGED = 1024
 ADJUSTED = timedelta(seconds=2)
 
 
@@ -61,3 +62,20 @@ def ephemeral_ports() -> range:
     except ValueError:
         return EPHEMERAL
     return range(first, last + 1)
+
+
+def reserved_ports() -> frozenset[int]:
+    """Return the ephemeral ports that the kernel hands to nobody: `ip_local_reserved_ports`."""
+    found: set[int] = set()
+    for span in filter(None, _read("/proc/sys/net/ipv4/ip_local_reserved_ports").split(",")):
+        first, _, last = span.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return frozenset(found)
+
+
+def unprivileged_from() -> int:
+    """Return the lowest port that a program may bind without privileges."""
+    try:
+        return int(_read("/proc/sys/net/ipv4/ip_unprivileged_port_start"))
+    except ValueError:
+        return UNPRIVILEGED

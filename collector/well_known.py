@@ -18,6 +18,11 @@ def name(protocol: Protocol, port: int) -> str:
     return _names(PATH).get((protocol, port), "")
 
 
+def ports(protocol: Protocol) -> frozenset[int]:
+    """Return the ports that have a well-known name."""
+    return frozenset(port for of, port in _names(PATH) if of == protocol)
+
+
 @lru_cache(maxsize=1)
 def _names(path: str) -> Mapping[tuple[Protocol, int], str]:
     """Return the name of each port; the first of several, as getservbyport(3) does."""

@@ -15,6 +15,7 @@ from django.db.models import Case, F, Q, Value
 from django.db.models.lookups import GreaterThanOrEqual
 
 from portatlas.states import Seconds
+from portatlas.violation import Violated
 
 Reader = Callable[[Any], Any]  # from an object to a value
 
@@ -93,6 +94,11 @@ def _of_seconds(seconds: Seconds) -> Reader:
         return 0 if None in times else (times[0] - times[1]).total_seconds()
 
     return read
+
+
+@reader.register
+def _of_violation(violated: Violated) -> Reader:
+    return operator.attrgetter("is_violated")
 
 
 @reader.register

@@ -39,6 +39,7 @@ class Stood(Reading):
     last_sweep_at: datetime | None  # of its host
     unsettled: str  # as well
     note: Any | None
+    is_violated: bool = False
     rank: int = 0
     severity: int = 0
     counts_as_client: bool = False

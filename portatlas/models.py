@@ -9,6 +9,8 @@ from collector.models import PortRuntime
 from collector.sweep import Endpoint, Family, Role
 from notes.models import EVERY_HOST, PortNote
 from portatlas import states
+from portatlas.bookings import BookingQuerySet, Status
+from portatlas.contexts.reservations.models import Reservation
 from portatlas.querysets import BOOT, MemoryQuerySet, PortQuerySet
 from portatlas.softjoin import SoftJoin
 
@@ -136,6 +138,21 @@ class Memory(PortNote):
         proxy = True
         default_permissions = ("view",)
         verbose_name_plural = "memories"
+
+
+class Booking(Reservation):
+    """A reservation that can see the facts about its port."""
+
+    objects = BookingQuerySet.as_manager()
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+    @property
+    def status(self) -> Status:
+        """How it stands, by the facts. Needs `with_status()`."""
+        return Status(self.stands)
 
 
 class NotDumped(models.Manager):

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "knox",
+    "portatlas.contexts.reservations",
     "portatlas.notifications",
     "portatlas.tokens",
     "rest_framework",
@@ -90,6 +91,10 @@ TEMPLATES = [
         },
     },
 ]
+
+# Where ports are looked for that are requested without saying where.
+
+PORTATLAS_PORT_RANGE = env.matching("PORTATLAS_PORT_RANGE", "8000-32767", "[0-9]{1,5}-[0-9]{1,5}")
 
 # Storage. SQLite in WAL mode serves one host well: one writer, many readers. A transaction
 # that reads before it writes must take the write lock first (IMMEDIATE), or two of them deadlock.

@@ -14,13 +14,19 @@ from django.db import transaction
 from django.db.models.expressions import RawSQL
 
 from notes.models import EVERY_HOST
-from portatlas import states
+from portatlas import states, violation
+from portatlas.contexts.reservations.models import HOLDER, Reservation
 from portatlas.models import KEY, Memory, Port, Standing
 
 FACTS, NOTES = Port._meta.db_table, Memory._meta.db_table
+RESERVATIONS = Reservation._meta.db_table
 TABLE = Standing._meta.db_table
-OF_FACT = ("current_state", "owner_state", "scope", "is_client", "active_since", "last_seen_at")
+OF_FACT = (
+    *("current_state", "owner_state", "scope", "is_client", "active_since", "last_seen_at"),
+    *violation.OF_FACT,
+)
 OF_NOTE = (*KEY, "risk_level", "expected_scope")
+OF_RESERVATION = (*KEY, "pid", *HOLDER)
 PREFIX = "standing_"  # of the names of all triggers, of whatever version
 
 # On PostgreSQL two transactions do not see each other's rows: of one that writes a fact and one
@@ -39,12 +45,14 @@ class Trigger(NamedTuple):
     statements: tuple[str, ...]
     columns: tuple[str, ...] = ()  # of an UPDATE: those of which one has to differ
     same: tuple[str, ...] = ()  # of an UPDATE: those that must not
+    only: str = "TRUE"  # what has to be so of the row
     waits_for_facts: bool = True  # rather than only for who waits for facts
 
 
 def install(connection) -> None:
     """Make the triggers and fill the index, if the tables are there and up to date."""
-    if not _has(connection, {TABLE: (*KEY, "since"), FACTS: OF_FACT, NOTES: OF_NOTE}):
+    needed = {TABLE: (*KEY, "since"), FACTS: OF_FACT, NOTES: OF_NOTE}
+    if not _has(connection, needed | {RESERVATIONS: OF_RESERVATION}):
         return
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
         remove(connection)
@@ -87,6 +95,7 @@ def triggers(connection) -> list[Trigger]:
         )
         for row in ("OLD", "NEW")
     )
+    was, now = (_speak(connection, row) for row in ("OLD", "NEW"))
     return [
         Trigger(f"{PREFIX}fact_new", FACTS, "INSERT", (rank, seen), waits_for_facts=False),
         Trigger(
@@ -98,6 +107,11 @@ def triggers(connection) -> list[Trigger]:
         Trigger(f"{PREFIX}note_changed", NOTES, "UPDATE", new, OF_NOTE[3:], KEY),
         Trigger(f"{PREFIX}note_moved", NOTES, "UPDATE", (*old, *new), KEY),
         Trigger(f"{PREFIX}note_gone", NOTES, "DELETE", old),
+        Trigger(f"{PREFIX}reserved", RESERVATIONS, "INSERT", now, only=_names_holder("NEW")),
+        Trigger(
+            f"{PREFIX}reservation_changed", RESERVATIONS, "UPDATE", (*was, *now), OF_RESERVATION
+        ),
+        Trigger(f"{PREFIX}released", RESERVATIONS, "DELETE", was, only=_names_holder("OLD")),
     ]
 
 
@@ -123,6 +137,12 @@ def _speak(connection, row: str) -> tuple[str, str]:
     )
     every = Port.objects.filter(pk__in=RawSQL(same_number, ()))  # noqa: S611  # as above
     return _rank(connection, own), _rank(connection, every)
+
+
+def _names_holder(row: str) -> str:
+    """Return whether a reservation says whom it is for: of any other nothing follows."""
+    names = " OR ".join(f"{row}.{name} <> ''" for name in HOLDER)
+    return f"({row}.pid IS NOT NULL OR {names})"
 
 
 def _expect(which: str) -> str:
@@ -166,7 +186,7 @@ def _create(vendor: str, trigger: Trigger) -> list[str]:
     body = " ".join(f"{statement};" for statement in trigger.statements)
     head = (
         f"CREATE TRIGGER {trigger.name} AFTER {trigger.event} ON {trigger.table} "
-        f"FOR EACH ROW WHEN (({differs}) AND NOT ({moves}))"
+        f"FOR EACH ROW WHEN (({differs}) AND NOT ({moves}) AND {trigger.only})"
     )
     if vendor != "postgresql":
         return [f"{head} BEGIN {body} END"]

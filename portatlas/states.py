@@ -23,6 +23,7 @@ from django.db.models import (
 from django.db.models.lookups import GreaterThanOrEqual
 
 from collector.sweep import Scope
+from portatlas.violation import violated
 
 SETTLED = timedelta(hours=1)  # up for so long, a trusted port is healthy
 STAYED = timedelta(hours=1)  # up for so long, an ephemeral UDP socket is a server
@@ -109,6 +110,7 @@ for _width, _allowed in enumerate(Scope, start=1):
     WIDER_THAN_NOTED |= Q(note__expected_scope=_allowed, scope__in=list(Scope)[_width:])
 
 NOBODYS = "nobody holds it and nobody wrote it down"
+ANOTHERS = "it is reserved for another program than the one that holds it"
 UNNOTED = "it has no note"
 UNEXPECTED = "it disappeared, and no note expects it"
 
@@ -127,6 +129,8 @@ RULES = (
         "it listens wider than its note allows",
         ACTIVE & WIDER_THAN_NOTED,
     ),
+    Rule(14, PortState.SUSPICIOUS, ANOTHERS, violated() & NOTED),
+    Rule(15, PortState.SUSPICIOUS, ANOTHERS, violated()),
     Rule(20, PortState.FLAPPING, "it came or went four times within the last hour"),
     Rule(
         30,
@@ -151,13 +155,13 @@ RULES = (
 BY_SEVERITY = {rule.severity: rule for rule in RULES}
 
 ESCAPED = 12
-URGENT = (10, 11, ESCAPED, 13)  # the ranks that flapping does not outdo
+URGENT = (10, 11, ESCAPED, 13, 14, 15)  # the ranks that flapping does not outdo
 TRUSTED = 60
 UNSETTLED_TRUSTED = 55
 FLAPPING = 20
 ACTIVE_CLIENTS = (13, 41)
 GONE_CLIENT = 71
-UNEXPLAINED = (11, 13, 40, 41)  # the ranks of what listens and has no note
+UNEXPLAINED = (11, 13, 15, 40, 41)  # the ranks of what listens and has no note
 NOT_LISTENING = (30, 70, GONE_CLIENT)  # the ranks of what disappeared
 NEVER_SEEN = 80  # a note without a fact
 

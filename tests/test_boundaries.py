@@ -12,7 +12,7 @@ from collector.models import PortRuntime
 from notes.models import EVERY_HOST, PortNote, host_name
 from portatlas.models import KEY
 
-CONTEXTS = {"collector", "notes"}
+CONTEXTS = {"collector", "notes", "reservations"}
 
 
 @pytest.mark.parametrize("name", KEY)

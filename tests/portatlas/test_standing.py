@@ -52,7 +52,8 @@ def test_loading_a_dump_makes_the_index_anew(open_port, write_note, tmp_path):
     write_note(7, risk_level="trusted")
     write_note(8)
     file, before = tmp_path / "dump.json", set(kept())
-    call_command("dumpdata", "collector", "notes", "portatlas", output=str(file), verbosity=0)
+    apps = "collector", "notes", "reservations", "portatlas"
+    call_command("dumpdata", *apps, output=str(file), verbosity=0)
     PortNote.objects.all().delete()
     PortRuntime.objects.all().delete()
 

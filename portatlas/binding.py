@@ -1,0 +1,30 @@
+"""Whether a port can be bound here: what holds one without listening is in no list (N39)."""
+
+import errno
+import socket
+
+ANYWHERE = ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))  # noqa: S104  # every address
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+
+
+def is_taken(protocol: str, port: int) -> bool:
+    """
+    Whether some socket of this machine is bound to a port, on any of its addresses.
+
+    It is bound for a moment and listens at no time. Without SO_REUSEADDR: with it, the kernel
+    would not tell of a socket that has it, too. So a port whose last connections were closed
+    within a minute is taken still. What may not be bound, for want of privileges, is not known
+    to be taken.
+    """
+    return any(_is_taken(family, KINDS[protocol], address, port) for family, address in ANYWHERE)
+
+
+def _is_taken(family: int, kind: int, address: str, port: int) -> bool:
+    try:
+        with socket.socket(family, kind) as probe:
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((address, port))
+    except OSError as exc:
+        return exc.errno == errno.EADDRINUSE
+    return False

@@ -1,0 +1,96 @@
+"""How reservations stand: what follows for each of them from the facts about its port."""
+
+from datetime import datetime, timedelta
+
+from django.apps import apps
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    OuterRef,
+    Q,
+    Subquery,
+    TextChoices,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Greatest
+from django.db.models.lookups import LessThan
+
+from portatlas.contexts.reservations.querysets import ReservationQuerySet
+from portatlas.contexts.reservations.values import EVERY_HOST
+from portatlas.violation import violated
+
+UNUSED = timedelta(days=30)  # of a reservation that nobody uses: it is stale
+
+
+class Status(TextChoices):
+    """How the port of a reservation stands; derived, never stored."""
+
+    VIOLATED = "violated"
+    IN_USE = "in-use"
+    STALE = "stale"
+    RESERVED = "reserved"
+    FREE = "free"
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS[self]
+
+
+MEANINGS = {
+    Status.VIOLATED: "somebody else holds it",
+    Status.IN_USE: "a program listens on it",
+    Status.STALE: f"nobody has used it for {UNUSED.days} days",
+    Status.RESERVED: "nothing listens on it",
+    Status.FREE: "nobody has reserved it",
+}
+
+
+class BookingQuerySet(ReservationQuerySet):
+    def with_status(self, at: datetime):
+        """Annotate how each reservation stands, as `stands`."""
+        idle_since = Greatest(
+            "reserved_at",
+            Coalesce("renewed_at", "reserved_at"),
+            Coalesce(_last_seen(), "reserved_at"),
+        )
+        return self.annotate(
+            stands=Case(
+                When(_is_held(violated()), then=Value(Status.VIOLATED)),
+                When(_is_held(Q(current_state="active")), then=Value(Status.IN_USE)),
+                When(LessThan(idle_since, Value(at - UNUSED)), then=Value(Status.STALE)),
+                default=Value(Status.RESERVED),
+                output_field=CharField(),
+            )
+        )
+
+    def in_status(self, *chosen: str):
+        """Keep what stands so. Needs with_status()."""
+        return self.filter(stands__in=chosen)
+
+
+def _own():
+    """Return the fact about the port of a reservation of one host."""
+    return _facts().filter(
+        host=OuterRef("host_id"), protocol=OuterRef("protocol"), port=OuterRef("port")
+    )
+
+
+def _any():
+    """Return the facts about the port of a reservation of every host. By number an index leads."""
+    return _facts().filter(standing__port=OuterRef("port"), standing__protocol=OuterRef("protocol"))
+
+
+def _facts():
+    return apps.get_model("portatlas", "Port").objects.order_by()
+
+
+def _is_held(how: Q) -> Q:
+    return Q(Exists(_own().filter(how))) | (Q(host_id=EVERY_HOST) & Q(Exists(_any().filter(how))))
+
+
+def _last_seen() -> Case:
+    own = _own().values("last_seen_at")
+    of_any = _any().order_by("-last_seen_at").values("last_seen_at")[:1]
+    return Case(When(host_id=EVERY_HOST, then=Subquery(of_any)), default=Subquery(own))

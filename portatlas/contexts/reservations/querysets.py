@@ -1,0 +1,64 @@
+"""What is asked of the reservations that hold."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import models
+from django.db.models import F, Q, Window
+from django.db.models.functions import Lead
+
+from portatlas.contexts.reservations.values import EVERY_HOST
+
+
+class Place(NamedTuple):
+    """Where ports are looked for: the ports of one protocol of a host, or of every host."""
+
+    host_id: str
+    protocol: str
+
+
+class ReservationQuerySet(models.QuerySet):
+    def run_out(self, at: datetime):
+        return self.filter(expires_at__lte=at)
+
+    def about(self, key: tuple[str, str, int]):
+        """Keep what stands in the way of a reservation of this port: its own, or every host's."""
+        host_id, protocol, port = key
+        return self.at(Place(host_id, protocol)).filter(port=port)
+
+    def at(self, place: Place):
+        """Keep what is reserved at a place. For every host that is what any host has."""
+        of_protocol = self.filter(protocol=place.protocol)
+        if place.host_id == EVERY_HOST:
+            return of_protocol
+        return of_protocol.filter(host_id__in=[place.host_id, EVERY_HOST])
+
+    def about_any(self, keys: Iterable[tuple[str, str, int]]):
+        """Keep what speaks of any of these ports, in one statement: its own, or every host's."""
+        keys = set(keys)
+        return self.filter(
+            host_id__in={EVERY_HOST, *(key[0] for key in keys)},
+            port__in={key[2] for key in keys},
+        )
+
+    def gaps(self, place: Place, within: range) -> list[range]:
+        """
+        Return the ports of a range that are not reserved, as ranges, in two statements.
+
+        The database compares neighbours: what is read grows with the gaps, not with what is taken.
+        """
+        first, end = within.start, within.stop
+        taken = self.at(place).filter(port__gte=first, port__lt=end).order_by("port")
+        lowest = taken.values_list("port", flat=True).first()
+        if lowest is None:
+            return [within]
+        following = Window(Lead("port", default=end), order_by="port")
+        found = (
+            taken.order_by()
+            .annotate(following=following)
+            .filter(Q(following__gt=F("port") + 1))
+            .values_list("port", "following")
+        )
+        gaps = [range(port + 1, following) for port, following in sorted(found)]
+        return [range(first, lowest), *gaps] if lowest > first else gaps

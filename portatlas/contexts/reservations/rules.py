@@ -1,0 +1,135 @@
+"""To whom ports belong: what the allocation rules allow, and why they refuse. Pure."""
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+EVERY_HOST = "*"  # as values.py has it, which is not without Django
+
+
+class Rule(NamedTuple):
+    """Ports that belong to projects or to a team; the one that is empty is not meant."""
+
+    project: str
+    team: str
+    host_id: str
+    protocol: str  # "" for both
+    first: int
+    last: int
+    reason: str = ""
+
+    @property
+    def owner(self) -> str:
+        return f"project {self.project}" if self.project else f"the team {self.team}"
+
+    @property
+    def ports(self) -> range:
+        return range(self.first, self.last + 1)
+
+    @property
+    def span(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+class Claim(NamedTuple):
+    """Who wants a port, and where."""
+
+    host_id: str
+    protocol: str
+    project: str
+    teams: frozenset[str] = frozenset()
+
+
+def own(rules: Iterable[Rule], claim: Claim) -> list[Rule]:
+    """Return the rules by which ports belong to who claims one."""
+    return [rule for rule in _there(rules, claim) if _is_for(rule, claim)]
+
+
+def refusal(rules: Iterable[Rule], claim: Claim, port: int) -> str:
+    """
+    Say why a port is not for who claims it, "" if it is.
+
+    >>> shop = Rule("shop", "", "*", "tcp", 8000, 8099)
+    >>> refusal([shop], Claim("atlas", "tcp", "blog"), 8080)
+    '8080/tcp belongs to project shop, which has 8000-8099.'
+    >>> refusal([shop], Claim("atlas", "tcp", "shop"), 80)
+    'The ports of project shop are 8000-8099; 80/tcp is none of them.'
+    """
+    there = list(_there(rules, claim))
+    mine = [rule for rule in there if _is_for(rule, claim)]
+    if any(port in rule.ports for rule in mine):
+        return ""
+    name = f"{port}/{claim.protocol}"
+    for rule in there:
+        if port in rule.ports:
+            return _told(f"{name} belongs to {rule.owner}, which has {rule.span}.", [rule])
+    if mine:
+        spans = ", ".join(dict.fromkeys(rule.span for rule in mine))
+        owners = " and ".join(dict.fromkeys(rule.owner for rule in mine))
+        return _told(f"The ports of {owners} are {spans}; {name} is none of them.", mine)
+    return ""
+
+
+def allowed(rules: Sequence[Rule], claim: Claim, within: range | None, usual: range) -> list[range]:
+    """
+    Return where ports may be looked for, ascending: in the ranges of who claims them, if he has
+    any, else in the usual one, without those of others. `within` narrows that, and stands in for
+    the usual range.
+
+    >>> rules = [Rule("shop", "", "*", "", 8000, 8009), Rule("", "ops", "*", "", 8020, 8029)]
+    >>> allowed(rules, Claim("a", "tcp", "shop"), None, range(7000, 9000))
+    [range(8000, 8010)]
+    >>> allowed(rules, Claim("a", "tcp", "blog"), range(8000, 8025), range(7000, 9000))
+    [range(8010, 8020)]
+    """
+    mine = own(rules, claim)
+    if mine:
+        wanted = [_cut(rule.ports, within) if within else rule.ports for rule in mine]
+        return _joined(wanted)
+    free = [within or usual]
+    for rule in _there(rules, claim):
+        free = [part for each in free for part in _without(each, rule.ports)]
+    return _joined(free)
+
+
+def _there(rules: Iterable[Rule], claim: Claim) -> Iterable[Rule]:
+    """Yield the rules that hold at the place; what is claimed on every host meets those of all."""
+    for rule in rules:
+        is_host = EVERY_HOST in {rule.host_id, claim.host_id} or rule.host_id == claim.host_id
+        if is_host and rule.protocol in {"", claim.protocol}:
+            yield rule
+
+
+def _is_for(rule: Rule, claim: Claim) -> bool:
+    if rule.project:
+        return fnmatchcase(claim.project, rule.project)
+    return rule.team in claim.teams
+
+
+def _told(sentence: str, rules: Iterable[Rule]) -> str:
+    reasons = dict.fromkeys(rule.reason for rule in rules if rule.reason)
+    return " ".join([sentence, *reasons])
+
+
+def _cut(one: range, other: range) -> range:
+    return range(max(one.start, other.start), min(one.stop, other.stop))
+
+
+def _without(one: range, other: range) -> list[range]:
+    return [
+        range(one.start, min(one.stop, other.start)),
+        range(max(one.start, other.stop), one.stop),
+    ]
+
+
+def _joined(ranges: Iterable[range]) -> list[range]:
+    """Return ranges in their order, each port in one of them."""
+    found: list[range] = []
+    for each in sorted(ranges, key=lambda part: part.start):
+        if not each:
+            continue
+        if found and each.start <= found[-1].stop:
+            found[-1] = range(found[-1].start, max(found[-1].stop, each.stop))
+        else:
+            found.append(each)
+    return found

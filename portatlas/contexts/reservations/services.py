@@ -1,0 +1,299 @@
+"""Write reservations: they are made, renewed and released here, with who did it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.forms.models import model_to_dict
+
+from portatlas.contexts.reservations import finding, history, lock, rules
+from portatlas.contexts.reservations.finding import NoneFreeError
+from portatlas.contexts.reservations.models import (
+    HOLDER,
+    AllocationRule,
+    Reservation,
+    ReservationEvent,
+)
+from portatlas.contexts.reservations.querysets import Place
+from portatlas.contexts.reservations.rules import Claim, Rule
+from portatlas.contexts.reservations.values import named
+
+MOST = 1_000  # ports that are requested at once
+
+# What one says of a reservation; the rest follows from it and from when and by whom it was made.
+TERMS = (
+    *("project", "description", "tags", "metadata", "expires_at", "auto_release"),
+    *HOLDER,
+    *("pid", "pid_started_at"),
+)
+
+Action = ReservationEvent.Action
+Key = tuple[str, str, int]  # host, protocol, port
+
+
+class RefusedError(Exception):
+    """A port can't be reserved; nothing was written. The message says why, and what to do."""
+
+
+class TakenError(RefusedError):
+    """Somebody has reserved the port already; `taken` are the reservations in the way."""
+
+    def __init__(self, message: str, taken: Iterable[Reservation]):
+        super().__init__(message)
+        self.taken = tuple(taken)
+
+
+class NotReservedError(Exception):
+    """The port is not reserved, or no more as it was read; nothing was written."""
+
+
+class Actor(NamedTuple):
+    """Who does it, by name, and the teams that he is in."""
+
+    name: str
+    teams: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, user, *, through: str = "") -> "Actor":
+        """Return a user as who does it; `through` is what acts for him, as a token does."""
+        name = user.get_username()
+        teams = frozenset(user.groups.values_list("name", flat=True))
+        return cls(f"{name} ({through})" if through else name, teams)
+
+
+@dataclass(frozen=True)
+class Request:
+    """
+    How many free ports a project asks for, and where.
+
+    `within` are the ports to choose from; else they are those of the project or team by the
+    rules, or the usual ones. `avoid` returns the ports of a range that are not free though nobody
+    has reserved them, by the reason; `is_usable` is asked of those that would be taken, last of
+    all.
+    """
+
+    place: Place
+    project: str
+    usual: range
+    count: int = 1
+    within: range | None = None
+    near: int | None = None
+    adjacent: bool = False
+    terms: Mapping[str, Any] = field(default_factory=dict)
+    avoid: Callable[[range], Mapping[str, AbstractSet[int]]] = lambda within: {}
+    is_usable: Callable[[int], bool] = lambda port: True
+
+
+@transaction.atomic
+def reserve(wanted: Reservation, *, by: Actor, at: datetime) -> Reservation:
+    """
+    Reserve a port. What its project has reserved already is renewed, with what is said now.
+
+    Raises TakenError if another project has it, RefusedError if a rule gives it to somebody else,
+    ValidationError for what cannot be.
+    """
+    lock.take()
+    _release_run_out(Place(wanted.host_id, wanted.protocol), at)
+    wanted.requested_by, wanted.reserved_at = by.name, at
+    wanted.full_clean(validate_unique=False, validate_constraints=False)
+    in_the_way = list(Reservation.objects.about(wanted.key))
+    if [each.key for each in in_the_way] == [wanted.key] and (
+        in_the_way[0].project == wanted.project
+    ):
+        said = {name: getattr(wanted, name) for name in TERMS}
+        return _renew(in_the_way[0], said, by=by, at=at)
+    if in_the_way:
+        raise TakenError(_taken(wanted.key, in_the_way), in_the_way)
+    _raise_unless_allowed(_claim(wanted, by), wanted.port)
+    wanted.save(force_insert=True)
+    history.write([history.line(Action.RESERVED, wanted, at=at, by=by.name)])
+    return wanted
+
+
+@transaction.atomic
+def request(wanted: Request, *, by: Actor, at: datetime) -> list[Reservation]:
+    """
+    Find free ports and reserve them, all or none, so that nobody else can get one of them.
+
+    The number of statements does not depend on how many there are. Raises RefusedError with a
+    sentence where there are not as many, ValidationError for what cannot be.
+    """
+    place = wanted.place
+    new = [
+        Reservation(
+            host_id=place.host_id,
+            protocol=place.protocol,
+            port=1,
+            requested_by=by.name,
+            reserved_at=at,
+            **{**wanted.terms, "project": wanted.project},
+        )
+        for _each in range(wanted.count)
+    ]
+    new[0].full_clean(validate_unique=False, validate_constraints=False)
+    lock.take()
+    _release_run_out(place, at)
+    claim = Claim(*place, wanted.project, by.teams)
+    ranges = rules.allowed(_rules(), claim, wanted.within, wanted.usual)
+    if not ranges:
+        raise RefusedError(_nowhere(wanted, claim))
+    avoided = wanted.avoid(range(ranges[0].start, ranges[-1].stop))
+    gaps = [gap for each in ranges for gap in Reservation.objects.gaps(place, each)]
+    try:
+        ports = finding.choose(
+            gaps,
+            count=wanted.count,
+            avoid=frozenset().union(*avoided.values()),
+            near=wanted.near,
+            adjacent=wanted.adjacent,
+            is_usable=wanted.is_usable,
+        )
+    except NoneFreeError as exc:
+        raise RefusedError(_too_few(wanted, ranges, gaps, avoided, len(exc.found))) from exc
+    for reservation, port in zip(new, ports, strict=True):
+        reservation.port = port
+    Reservation.objects.bulk_create(new)
+    history.write([history.line(Action.RESERVED, each, at=at, by=by.name) for each in new])
+    return new
+
+
+@transaction.atomic
+def renew(
+    key: Key, said: Mapping[str, Any], *, by: Actor, at: datetime, seen: str | None = None
+) -> Reservation:
+    """
+    Say a reservation anew: `said` are those of its terms that are others now.
+
+    `seen` is the revision that was read, None to renew whatever is there. Raises
+    NotReservedError, RefusedError and ValidationError.
+    """
+    lock.take()
+    return _renew(_found(key, seen, at), said, by=by, at=at)
+
+
+@transaction.atomic
+def release(
+    key: Key, *, by: Actor, at: datetime, why: str = "", seen: str | None = None
+) -> Reservation:
+    """Release a port. Raises NotReservedError."""
+    lock.take()
+    reservation = _found(key, seen, at)
+    end([reservation], at=at, by=by.name, why=why)
+    return reservation
+
+
+@transaction.atomic
+def release_project(project: str, *, by: Actor, at: datetime) -> int:
+    """Release all that a project has reserved, and return how many ports that were."""
+    lock.take()
+    found = list(Reservation.objects.filter(project=project))
+    end(found, at=at, by=by.name)
+    return len(found)
+
+
+def end(ended: list[Reservation], *, at: datetime, by: str = "", why: str = "") -> None:
+    """Delete reservations that the caller has locked, and tell their history why."""
+    if not ended:
+        return
+    Reservation.objects.filter(pk__in=[each.pk for each in ended]).delete()
+    history.write([history.line(Action.RELEASED, each, at=at, by=by, why=why) for each in ended])
+
+
+def revision(reservation: Reservation) -> str:
+    """Return what tells a reservation from what it was, and from another of the same port."""
+    return f"{reservation.pk}.{reservation.version}"
+
+
+def _found(key: Key, seen: str | None, at: datetime) -> Reservation:
+    host_id, protocol, port = key
+    found = Reservation.objects.filter(host_id=host_id, protocol=protocol, port=port).first()
+    if found is None or found.has_run_out(at):
+        raise NotReservedError(f"{named(key)} is not reserved.")
+    if seen is not None and seen != revision(found):
+        raise NotReservedError(f"Somebody else changed the reservation of {named(key)} meanwhile.")
+    return found
+
+
+def _renew(
+    reservation: Reservation, said: Mapping[str, Any], *, by: Actor, at: datetime
+) -> Reservation:
+    before = model_to_dict(reservation, TERMS)
+    for name, value in said.items():
+        setattr(reservation, name, value)
+    reservation.full_clean(validate_unique=False, validate_constraints=False)
+    if reservation.project != before["project"]:
+        _raise_unless_allowed(_claim(reservation, by), reservation.port)
+    reservation.renewed_at = at
+    reservation.version += 1
+    reservation.save()
+    changes = {
+        name: [value, getattr(reservation, name)]
+        for name, value in before.items()
+        if value != getattr(reservation, name)
+    }
+    line = history.line(Action.RENEWED, reservation, at=at, by=by.name, changes=changes)
+    history.write([line])
+    return reservation
+
+
+def _release_run_out(place: Place, at: datetime) -> None:
+    end(list(Reservation.objects.at(place).run_out(at)), at=at, why=history.RAN_OUT)
+
+
+def _rules() -> list[Rule]:
+    columns = ("project", "team__name", "host_id", "protocol", "first", "last", "reason")
+    rows = AllocationRule.objects.values_list(*columns)
+    return [Rule(row[0], row[1] or "", *row[2:]) for row in rows]
+
+
+def _claim(wanted: Reservation, by: Actor) -> Claim:
+    return Claim(wanted.host_id, wanted.protocol, wanted.project, by.teams)
+
+
+def _raise_unless_allowed(claim: Claim, port: int) -> None:
+    if why := rules.refusal(_rules(), claim, port):
+        raise RefusedError(why)
+
+
+def _taken(key: Key, in_the_way: list[Reservation]) -> str:
+    first = in_the_way[0]
+    since = f"since {first.reserved_at:%F %H:%M}"
+    until = f" until {first.expires_at:%F %H:%M}" if first.expires_at else ""
+    said = f"{named(first.key)} is reserved by {first.project} {since}{until}"
+    return said + (f", and so is {len(in_the_way) - 1} more." if in_the_way[1:] else ".")
+
+
+def _nowhere(wanted: Request, claim: Claim) -> str:
+    mine = rules.own(_rules(), claim)
+    if mine:
+        spans = ", ".join(rule.span for rule in mine)
+        return f"The ports of {mine[0].owner} are {spans}: none of those asked for is one of them."
+    return f"None of these ports is for {wanted.project}: they belong to others, by the rules."
+
+
+def _too_few(
+    wanted: Request,
+    ranges: list[range],
+    gaps: list[range],
+    avoided: Mapping[str, AbstractSet[int]],
+    found: int,
+) -> str:
+    """Say how many of the ports are free, and what is with the others, each told once."""
+    every = sum(map(len, ranges))
+    left = {port for gap in gaps for port in gap}
+    counts = {"reserved": every - len(left)}
+    for reason, ports in avoided.items():
+        counts[reason] = len(left & ports)
+        left -= ports
+    told = ", ".join(f"{number} {reason}" for reason, number in counts.items() if number)
+    row = " in a row" if wanted.adjacent and wanted.count > 1 else ""
+    asked = f"{wanted.count} free ports{row} were" if wanted.count > 1 else "A free port was"
+    spans = ", ".join(f"{each.start}-{each.stop - 1}" for each in ranges)
+    few = f"only {found} are" if found else "there is none"
+    if row:
+        few = "there is no such row"
+    others = f" ({told})" if told else ""
+    return f"{asked} asked for; {few} in {spans}{others}. Say another range, or ask for fewer."

@@ -1,0 +1,178 @@
+"""
+Reserve ports in the light of what is known of a machine: facts, notes, and the machine itself.
+
+The context of reservations knows none of these; here they are asked for it.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+
+from collector import machine, well_known
+from collector.models import PortRuntime
+from collector.sweep import Protocol
+from notes.models import EVERY_HOST, PortNote
+from portatlas import binding
+from portatlas.bookings import Status
+from portatlas.contexts.reservations import services
+from portatlas.contexts.reservations.models import Reservation
+from portatlas.contexts.reservations.querysets import Place
+from portatlas.contexts.reservations.services import Actor, Key, RefusedError, Request
+from portatlas.models import Booking, Port
+
+EVERY_PORT = range(1, 65536)
+
+
+class HeldError(RefusedError):
+    """The port is in use. It can be reserved nevertheless, if that is said."""
+
+
+class Wanted(NamedTuple):
+    """What one asks for who wants free ports: how many, from where, and which."""
+
+    project: str
+    count: int = 1
+    within: range | None = None
+    near: int | None = None
+    adjacent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How a port stands: who has reserved it, who holds it, and what else speaks against it."""
+
+    key: Key
+    booking: Booking | None
+    port: Port | None  # what listens on it
+    obstacles: tuple[str, ...]  # why it would not be given to who asks for any
+
+    @property
+    def status(self) -> Status:
+        if self.booking:
+            return self.booking.status
+        return Status.IN_USE if self.port else Status.FREE
+
+    @property
+    def is_free(self) -> bool:
+        return self.status == Status.FREE
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The machine on which ports are wanted: `here` is the name of this one."""
+
+    here: str
+    usual: range
+
+    def request(
+        self, place: Place, wanted: Wanted, terms: Mapping[str, Any], *, by: Actor, at: datetime
+    ) -> list[Reservation]:
+        """
+        Find free ports and reserve them, all or none.
+
+        Raises RefusedError with a sentence that says why not, ValidationError.
+        """
+        if not 1 <= wanted.count <= services.MOST:
+            raise ValidationError({"count": f"1 to {services.MOST:,} ports are given at once."})
+        return services.request(
+            Request(
+                place=place,
+                usual=self.usual,
+                terms=terms,
+                avoid=lambda within: self.occupied(place, within),
+                is_usable=lambda port: not self._is_bound(place, port),
+                **wanted._asdict(),
+            ),
+            by=by,
+            at=at,
+        )
+
+    def reserve(
+        self, wanted: Reservation, *, by: Actor, at: datetime, even_if_held: bool = False
+    ) -> Reservation:
+        """
+        Reserve a port that nobody holds; with `even_if_held`, whoever does.
+
+        What the project has reserved already is renewed, in use or not. Raises HeldError,
+        TakenError and RefusedError, each with a sentence; ValidationError.
+        """
+        if not even_if_held:
+            self._raise_if_held(wanted, at)
+        return services.reserve(wanted, by=by, at=at)
+
+    def check(self, key: Key, at: datetime) -> Check:
+        """Return how a port stands, in four statements."""
+        host_id, protocol, number = key
+        place = Place(host_id, protocol)
+        bookings = Booking.objects.about(key).with_status(at)
+        booking = next((each for each in bookings if not each.has_run_out(at)), None)
+        listening = Port.objects.for_board(at).filter(
+            protocol=protocol, port=number, current_state="active"
+        )
+        if host_id != EVERY_HOST:
+            listening = listening.filter(host=host_id)
+        occupied = self.occupied(place, range(number, number + 1))
+        obstacles = [reason for reason, ports in occupied.items() if ports]
+        port = listening.first()
+        if not port and self._is_bound(place, number):
+            obstacles.append(BOUND)
+        return Check(key, booking, port, tuple(obstacles))
+
+    def occupied(self, place: Place, within: range) -> dict[str, AbstractSet[int]]:
+        """Return the ports of a range that nobody is given, by the reason, in two queries."""
+        listening = PortRuntime.objects.filter(current_state="active")
+        noted = PortNote.objects.all()
+        if place.host_id != EVERY_HOST:
+            listening = listening.filter(host=place.host_id)
+            noted = noted.filter(host_id__in=[place.host_id, EVERY_HOST])
+        clients, floor = self._kernels(place)
+        return {
+            LISTENING: _numbers(listening, place, within),
+            NOTED: _numbers(noted, place, within),
+            CLIENTS: clients.intersection(within),
+            PRIVILEGED: frozenset(range(within.start, min(floor, within.stop))),
+            NAMED: well_known.ports(Protocol(place.protocol)).intersection(within),
+        }
+
+    def _kernels(self, place: Place) -> tuple[frozenset[int], int]:
+        """Return the ports that are lent to clients, and the first that needs no privileges."""
+        if place.host_id != self.here:
+            return frozenset(machine.EPHEMERAL), machine.UNPRIVILEGED
+        clients = frozenset(machine.ephemeral_ports()) - machine.reserved_ports()
+        return clients, machine.unprivileged_from()
+
+    def _is_bound(self, place: Place, port: int) -> bool:
+        """Whether a program of this machine has bound the port, be it that it does not listen."""
+        return place.host_id in {self.here, EVERY_HOST} and binding.is_taken(place.protocol, port)
+
+    def _raise_if_held(self, wanted: Reservation, at: datetime) -> None:
+        wanted.clean_fields(exclude=["reserved_at", "project"])
+        found = self.check(wanted.key, at)
+        if found.booking and found.booking.project == wanted.project:
+            return
+        if found.port:
+            by = found.port.process_name or "a program that can't be seen"
+            pid = f" (PID {found.port.current_pid})" if found.port.current_pid else ""
+            where = services.named((found.port.host_id, *wanted.key[1:]))
+            raise HeldError(f"{where} is held by {by}{pid}.")
+        if BOUND in found.obstacles:
+            raise HeldError(f"{services.named(wanted.key)} is {BOUND}.")
+
+
+LISTENING = "in use"
+NOTED = "noted"
+CLIENTS = "lent to clients by the kernel"
+PRIVILEGED = "for privileged programs"
+NAMED = "named in /etc/services"
+BOUND = "bound by a program, or until a minute ago"
+
+
+def _numbers(rows, place: Place, within: range) -> frozenset[int]:
+    found = rows.order_by().filter(
+        protocol=place.protocol, port__gte=within.start, port__lt=within.stop
+    )
+    return frozenset(found.values_list("port", flat=True))
