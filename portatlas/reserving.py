@@ -18,7 +18,7 @@ from collector.sweep import Protocol
 from notes.models import EVERY_HOST, PortNote
 from portatlas import binding
 from portatlas.bookings import Status
-from portatlas.contexts.reservations import services
+from portatlas.contexts.reservations import lease, services
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Actor, Key, RefusedError, Request
@@ -82,7 +82,7 @@ class Ground:
             Request(
                 place=place,
                 usual=self.usual,
-                terms=terms,
+                terms=self._leased(place.host_id, terms),
                 avoid=lambda within: self.occupied(place, within),
                 is_usable=lambda port: not self._is_bound(place, port),
                 **wanted._asdict(),
@@ -100,9 +100,17 @@ class Ground:
         What the project has reserved already is renewed, in use or not. Raises HeldError,
         TakenError and RefusedError, each with a sentence; ValidationError.
         """
+        for name, value in self._leased(wanted.host_id, {"pid": wanted.pid}).items():
+            setattr(wanted, name, value)
         if not even_if_held:
             self._raise_if_held(wanted, at)
         return services.reserve(wanted, by=by, at=at)
+
+    def renew(
+        self, key: Key, said: Mapping[str, Any], *, by: Actor, at: datetime, seen: str | None = None
+    ) -> Reservation:
+        """Say a reservation anew, as `services.renew` does."""
+        return services.renew(key, self._leased(key[0], said), by=by, at=at, seen=seen)
 
     def check(self, key: Key, at: datetime) -> Check:
         """Return how a port stands, in four statements."""
@@ -137,6 +145,19 @@ class Ground:
             PRIVILEGED: frozenset(range(within.start, min(floor, within.stop))),
             NAMED: well_known.ports(Protocol(place.protocol)).intersection(within),
         }
+
+    def _leased(self, host_id: str, terms: Mapping[str, Any]) -> dict[str, Any]:
+        """Return terms with which process it is that a lease is given to. Raises ValidationError."""
+        pid = terms.get("pid")
+        if not pid:
+            return dict(terms) | ({"pid_started_at": None} if "pid" in terms else {})
+        if host_id != self.here:
+            why = f"A lease by PID is for a process of this machine, which is {self.here}."
+            raise ValidationError({"pid": why})
+        try:
+            return dict(terms) | {"pid_started_at": lease.started_at(pid)}
+        except lease.NoProcessError as exc:
+            raise ValidationError({"pid": str(exc)}) from exc
 
     def _kernels(self, place: Place) -> tuple[frozenset[int], int]:
         """Return the ports that are lent to clients, and the first that needs no privileges."""

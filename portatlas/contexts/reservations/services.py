@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms.models import model_to_dict
 
@@ -90,20 +91,20 @@ class Request:
 @transaction.atomic
 def reserve(wanted: Reservation, *, by: Actor, at: datetime) -> Reservation:
     """
-    Reserve a port. What its project has reserved already is renewed, with what is said now.
+    Reserve a port. What its project has reserved already is renewed, with what is said beside.
 
     Raises TakenError if another project has it, RefusedError if a rule gives it to somebody else,
     ValidationError for what cannot be.
     """
+    wanted.requested_by, wanted.reserved_at = by.name, at
+    _raise_unless_right(wanted, at)
     lock.take()
     _release_run_out(Place(wanted.host_id, wanted.protocol), at)
-    wanted.requested_by, wanted.reserved_at = by.name, at
-    wanted.full_clean(validate_unique=False, validate_constraints=False)
     in_the_way = list(Reservation.objects.about(wanted.key))
     if [each.key for each in in_the_way] == [wanted.key] and (
         in_the_way[0].project == wanted.project
     ):
-        said = {name: getattr(wanted, name) for name in TERMS}
+        said = {name: getattr(wanted, name) for name in TERMS if getattr(wanted, name)}
         return _renew(in_the_way[0], said, by=by, at=at)
     if in_the_way:
         raise TakenError(_taken(wanted.key, in_the_way), in_the_way)
@@ -133,7 +134,7 @@ def request(wanted: Request, *, by: Actor, at: datetime) -> list[Reservation]:
         )
         for _each in range(wanted.count)
     ]
-    new[0].full_clean(validate_unique=False, validate_constraints=False)
+    _raise_unless_right(new[0], at)
     lock.take()
     _release_run_out(place, at)
     claim = Claim(*place, wanted.project, by.teams)
@@ -223,7 +224,7 @@ def _renew(
     before = model_to_dict(reservation, TERMS)
     for name, value in said.items():
         setattr(reservation, name, value)
-    reservation.full_clean(validate_unique=False, validate_constraints=False)
+    _raise_unless_right(reservation, at)
     if reservation.project != before["project"]:
         _raise_unless_allowed(_claim(reservation, by), reservation.port)
     reservation.renewed_at = at
@@ -237,6 +238,13 @@ def _renew(
     line = history.line(Action.RENEWED, reservation, at=at, by=by.name, changes=changes)
     history.write([line])
     return reservation
+
+
+def _raise_unless_right(reservation: Reservation, at: datetime) -> None:
+    """Raise ValidationError for what cannot be, or could be but for a moment."""
+    reservation.full_clean(validate_unique=False, validate_constraints=False)
+    if reservation.has_run_out(at):
+        raise ValidationError({"expires_at": "That is over: say a time to come."})
 
 
 def _release_run_out(place: Place, at: datetime) -> None:
