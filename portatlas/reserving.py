@@ -147,7 +147,7 @@ class Ground:
         }
 
     def _leased(self, host_id: str, terms: Mapping[str, Any]) -> dict[str, Any]:
-        """Return terms with which process it is that a lease is given to. Raises ValidationError."""
+        """Return terms that also say which process leases, if any. Raises ValidationError."""
         pid = terms.get("pid")
         if not pid:
             return dict(terms) | ({"pid_started_at": None} if "pid" in terms else {})
