@@ -1,4 +1,4 @@
-"""A moment as it stands in an address or in a field of a form, in UTC. Pure."""
+"""A moment as it stands in an address, in a field of a form or in JSON, in UTC. Pure."""
 
 from datetime import UTC, datetime
 
@@ -34,3 +34,13 @@ def field(moment: datetime) -> str:
 def cursor(moment: datetime) -> str:
     """Return a moment as an address holds it, exactly."""
     return moment.replace(tzinfo=None).isoformat()
+
+
+def iso(moment: datetime | None) -> str | None:
+    """
+    Write a time of UTC as REST framework does, whether or not it says that it is of UTC.
+
+    >>> iso(datetime(2026, 1, 1, 12)), iso(None)
+    ('2026-01-01T12:00:00Z', None)
+    """
+    return moment and moment.isoformat().removesuffix("+00:00") + "Z"

@@ -14,10 +14,11 @@ from portatlas import past
 from portatlas.api.asking import time_of
 from portatlas.api.filters import PortFilter
 from portatlas.api.problems import InvalidParameter
-from portatlas.api.rows import PortRow, iso, rows
+from portatlas.api.rows import PortRow, rows
 from portatlas.api.rules import Rule
 from portatlas.intervals import Look
 from portatlas.models import KEY, Port
+from portatlas.moment import iso
 from portatlas.past import Past
 from portatlas.querysets import PortQuerySet
 from portatlas.retrospect import TOO_MUCH, Retrospect

@@ -7,7 +7,7 @@ from rest_framework import serializers, viewsets
 from collector.models import Coverage
 from portatlas.api.asking import Asked, Filters, Flag, Moment, Texts
 from portatlas.api.conditional import Conditional, conditional
-from portatlas.api.rows import iso
+from portatlas.moment import iso
 
 OPEN = Q(started_at=F("host__watched_since"), boot_id=F("host__boot_id"))
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portatlas.api.rows import iso
+from portatlas.moment import iso
 
 OF_EVENT = ("id", "event_type", "timestamp", "pid", "cause", "changes")
 OF_PORT = ("host_id", "protocol", "port")

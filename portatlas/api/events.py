@@ -10,7 +10,7 @@ from portatlas.api.asking import Asked, Filters, Moment, OneOf, Ports, Texts
 from portatlas.api.conditional import Conditional, conditional
 from portatlas.api.event_rows import OF_EVENT, OF_PORT, as_json
 from portatlas.api.pagination import Newest
-from portatlas.api.rows import iso
+from portatlas.moment import iso
 
 OF_HOST_EVENT = ("id", "host_id", "event_type", "timestamp", "detail")
 

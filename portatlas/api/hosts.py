@@ -13,8 +13,8 @@ from portatlas.api.asking import Asked, Filters, InOrder, Moment, OneOf, Texts
 from portatlas.api.conditional import Conditional, conditional
 from portatlas.api.counts import TOLD as OF_COUNTS
 from portatlas.api.counts import CountsSerializer, counts
-from portatlas.api.rows import iso
 from portatlas.models import Port
+from portatlas.moment import iso
 from portatlas.overview import Overview
 from portatlas.silence import silent_since
 from portatlas.tally import Tally, tally

@@ -20,6 +20,7 @@ from notes.models import EVERY_HOST
 from portatlas import tally
 from portatlas.intervals import Look
 from portatlas.models import Port, Reading
+from portatlas.moment import iso
 from portatlas.prepared import Prepared
 from portatlas.querysets import PortQuerySet
 from portatlas.tally import Cut, Numbers
@@ -120,16 +121,6 @@ class NoteRow(NamedTuple):
     """What of a note the reason of a state is told by."""
 
     expected_scope: str
-
-
-def iso(moment: datetime | None) -> str | None:
-    """
-    Write a time of UTC as REST framework does, whether or not it says that it is of UTC.
-
-    >>> iso(datetime(2026, 1, 1, 12)), iso(None)
-    ('2026-01-01T12:00:00Z', None)
-    """
-    return moment and moment.isoformat().removesuffix("+00:00") + "Z"
 
 
 def _iso(text: str | None) -> str | None:

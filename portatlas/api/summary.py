@@ -16,8 +16,8 @@ from portatlas.api.asking import Asked
 from portatlas.api.at import AT, asked_at
 from portatlas.api.conditional import Conditional, conditional
 from portatlas.api.counts import CountsSerializer, LooksSerializer, counts, counts_then
-from portatlas.api.rows import iso
 from portatlas.models import Port
+from portatlas.moment import iso
 from portatlas.overview import Overview
 from portatlas.retrospect import Retrospect
 from portatlas.silence import last_look, silent_since

@@ -7,7 +7,7 @@ from collector.models import Transient
 from collector.sweep import Protocol
 from portatlas.api.asking import Asked, Filters, Moment, OneOf, Ports, Texts
 from portatlas.api.conditional import Conditional, conditional
-from portatlas.api.rows import iso
+from portatlas.moment import iso
 
 TOLD = ("host_id", "protocol", "port", "address", "pid", "process_name")
 
