@@ -11,6 +11,7 @@ class Exit(IntEnum):
     USAGE = 2
     NOTHING = 3
     CHANGED = 4
+    REFUSED = 5
 
     @property
     def meaning(self) -> str:
@@ -21,7 +22,8 @@ MEANINGS = {
     Exit.DONE: "done, or found",
     Exit.FAILED: "it could not be done: the database, the settings",
     Exit.USAGE: "wrong usage: an option or a value that makes no sense",
-    Exit.NOTHING: "nothing is as asked: no such port, note, event or token",
+    Exit.NOTHING: "nothing is as asked: no such port, note, event, token or reservation",
     Exit.CHANGED: "somebody else changed the note meanwhile; nothing was written",
+    Exit.REFUSED: "refused: it is taken, in use, or somebody else's",
 }
 TOLD = "exit codes:\n" + "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)

@@ -1,0 +1,1 @@
+"""`port`: a module for each subcommand, which `subcommands` lists, and what they have in common."""

@@ -1,0 +1,29 @@
+"""The subcommands of `port`, in the order in which its help lists them."""
+
+from argparse import ArgumentParser
+from typing import Any, Protocol
+
+from portatlas.terminal.door import Door
+from portatlas.terminal.port import listing, reserve
+
+
+class Subcommand(Protocol):
+    """
+    What a module offers that is a subcommand.
+
+    `run` prints by the command, and may raise what the services of reservations raise: the
+    command tells it, and ends with the code that it has.
+    """
+
+    NAME: str
+    HELP: str
+
+    def add_arguments(self, parser: ArgumentParser) -> None: ...
+
+    def run(self, command: Door, options: dict[str, Any]) -> None: ...
+
+
+SUBCOMMANDS: tuple[Subcommand, ...] = (
+    reserve,
+    listing,
+)
