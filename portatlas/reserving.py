@@ -78,18 +78,17 @@ class Ground:
         """
         if not 1 <= wanted.count <= services.MOST:
             raise ValidationError({"count": f"1 to {services.MOST:,} ports are given at once."})
-        return services.request(
-            Request(
-                place=place,
-                usual=self.usual,
-                terms=self._leased(place.host_id, terms),
-                avoid=lambda within: self.occupied(place, within),
-                is_usable=lambda port: not self._is_bound(place, port),
-                **wanted._asdict(),
-            ),
-            by=by,
-            at=at,
-        )
+        leased = self._leased(place.host_id, terms)
+        return services.request(self._asked(place, wanted, leased), by=by, at=at)
+
+    def nearest(self, key: Key, *, by: Actor) -> int | None:
+        """Return the free port that is nearest to one, of those that are for anybody."""
+        host_id, protocol, port = key
+        asked = self._asked(Place(host_id, protocol), Wanted("", near=port), {})
+        try:
+            return services.find(asked, by=by)[0]
+        except RefusedError:
+            return None
 
     def reserve(
         self, wanted: Reservation, *, by: Actor, at: datetime, even_if_held: bool = False
@@ -145,6 +144,16 @@ class Ground:
             PRIVILEGED: frozenset(range(within.start, min(floor, within.stop))),
             NAMED: well_known.ports(Protocol(place.protocol)).intersection(within),
         }
+
+    def _asked(self, place: Place, wanted: Wanted, terms: Mapping[str, Any]) -> Request:
+        return Request(
+            place=place,
+            usual=self.usual,
+            terms=terms,
+            avoid=lambda within: self.occupied(place, within),
+            is_usable=lambda port: not self._is_bound(place, port),
+            **wanted._asdict(),
+        )
 
     def _leased(self, host_id: str, terms: Mapping[str, Any]) -> dict[str, Any]:
         """Return terms that also say which process leases, if any. Raises ValidationError."""

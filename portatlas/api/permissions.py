@@ -11,8 +11,8 @@ class Allowed(BasePermission):
     """
     Asks the view what it takes, for reading and for writing.
 
-    A view says `reads` and `writes`, lists of permissions, and the scope that `writes_as` needs
-    of a token. Reading takes the scope `read`.
+    A view says `reads` and `writes`, lists of permissions, and the scopes `reads_as` and
+    `writes_as` that they need of a token. Reading takes the scope `read` unless it says another.
     """
 
     message = "You have no permission to do this."
@@ -21,7 +21,8 @@ class Allowed(BasePermission):
         if request.method not in view.allowed_methods:
             return bool(request.user and request.user.is_authenticated)  # to be told so
         is_read = request.method in SAFE_METHODS
-        needed = Scope.READ if is_read else getattr(view, "writes_as", Scope.ADMIN)
+        usual = Scope.READ if is_read else Scope.ADMIN
+        needed = getattr(view, "reads_as" if is_read else "writes_as", usual)
         if isinstance(request.auth, Token) and not request.auth.allows(needed):
             self.message = f"This token lacks the scope {needed}."
             return False

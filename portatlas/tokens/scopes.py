@@ -9,6 +9,8 @@ class Scope(StrEnum):
 
     READ = "read"
     WRITE_NOTES = "notes:write"
+    READ_RESERVATIONS = "reservations:read"
+    WRITE_RESERVATIONS = "reservations:write"
     WRITE_SWEEPS = "sweeps:write"
     ADMIN = "admin"
 
@@ -20,6 +22,8 @@ class Scope(StrEnum):
 MEANINGS = {
     Scope.READ: "see ports, notes, events and hosts",
     Scope.WRITE_NOTES: "write and delete notes",
+    Scope.READ_RESERVATIONS: "see reservations, their history, and how a port stands",
+    Scope.WRITE_RESERVATIONS: "reserve, renew and release ports",
     Scope.WRITE_SWEEPS: "bring the sweeps of a host",
     Scope.ADMIN: "all that its user may",
 }

@@ -23,6 +23,7 @@ from portatlas.contexts.reservations.rules import Claim, Rule
 from portatlas.contexts.reservations.values import named
 
 MOST = 1_000  # ports that are requested at once
+LONGEST_NAME = Reservation._meta.get_field("requested_by").max_length
 
 # What one says of a reservation; the rest follows from it and from when and by whom it was made.
 TERMS = (
@@ -60,9 +61,9 @@ class Actor(NamedTuple):
     @classmethod
     def of(cls, user, *, through: str = "") -> "Actor":
         """Return a user as who does it; `through` is what acts for him, as a token does."""
-        name = user.get_username()
         teams = frozenset(user.groups.values_list("name", flat=True))
-        return cls(f"{name} ({through})" if through else name, teams)
+        means = f" ({through})" if through else ""
+        return cls(user.get_username()[: LONGEST_NAME - len(means)] + means, teams)
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,16 @@ def request(wanted: Request, *, by: Actor, at: datetime) -> list[Reservation]:
     _raise_unless_right(new[0], at)
     lock.take()
     _release_run_out(place, at)
+    for reservation, port in zip(new, find(wanted, by=by), strict=True):
+        reservation.port = port
+    Reservation.objects.bulk_create(new)
+    history.write([history.line(Action.RESERVED, each, at=at, by=by.name) for each in new])
+    return new
+
+
+def find(wanted: Request, *, by: Actor) -> list[int]:
+    """Return free ports, which are nobody's until they are reserved. Raises RefusedError."""
+    place = wanted.place
     claim = Claim(*place, wanted.project, by.teams)
     ranges = rules.allowed(_rules(), claim, wanted.within, wanted.usual)
     if not ranges:
@@ -144,7 +155,7 @@ def request(wanted: Request, *, by: Actor, at: datetime) -> list[Reservation]:
     avoided = wanted.avoid(range(ranges[0].start, ranges[-1].stop))
     gaps = [gap for each in ranges for gap in Reservation.objects.gaps(place, each)]
     try:
-        ports = finding.choose(
+        return finding.choose(
             gaps,
             count=wanted.count,
             avoid=frozenset().union(*avoided.values()),
@@ -154,11 +165,6 @@ def request(wanted: Request, *, by: Actor, at: datetime) -> list[Reservation]:
         )
     except NoneFreeError as exc:
         raise RefusedError(_too_few(wanted, ranges, gaps, avoided, len(exc.found))) from exc
-    for reservation, port in zip(new, ports, strict=True):
-        reservation.port = port
-    Reservation.objects.bulk_create(new)
-    history.write([history.line(Action.RESERVED, each, at=at, by=by.name) for each in new])
-    return new
 
 
 @transaction.atomic
