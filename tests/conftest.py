@@ -11,6 +11,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from collector.models import Host, PortRuntime
 from notes.models import PortNote
+from portatlas.contexts.reservations.models import Reservation
 
 # What tests start looks for iptables and the like, which a user's PATH may leave out.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -140,3 +141,16 @@ def write_note(db):
         return PortNote.objects.create(host_id=host_id, protocol=protocol, port=port, **fields)
 
     return write_note
+
+
+@pytest.fixture
+def reserved(db):
+    """Return a function that records one reservation, of noon, without a line of its history."""
+
+    def reserved(port=8080, *, host_id="atlas", protocol="tcp", project="shop", **fields):
+        fields.setdefault("reserved_at", NOON)
+        return Reservation.objects.create(
+            host_id=host_id, protocol=protocol, port=port, project=project, **fields
+        )
+
+    return reserved

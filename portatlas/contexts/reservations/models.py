@@ -4,12 +4,16 @@ from datetime import datetime
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
 from portatlas.contexts.reservations import values
-from portatlas.contexts.reservations.querysets import ReservationQuerySet
+from portatlas.contexts.reservations.querysets import (
+    AppendOnlyError,
+    HistoryQuerySet,
+    ReservationQuerySet,
+)
 
 LONGEST = 2_000  # characters of a description
 # The columns of a fact by which a reservation may say who it is for.
@@ -57,7 +61,10 @@ class Reservation(Port):
 
     project = models.CharField(max_length=100, validators=[values.project_name])
     description = models.TextField(
-        blank=True, max_length=LONGEST, validators=[values.plain_text], help_text="What it is for."
+        blank=True,
+        max_length=LONGEST,
+        validators=[values.plain_text, MaxLengthValidator(LONGEST)],
+        help_text="What it is for.",
     )
     tags = models.JSONField(default=list, blank=True, validators=[values.tags])
     metadata = models.JSONField(
@@ -199,6 +206,8 @@ class ReservationEvent(Port):
     )
     details = models.JSONField(default=dict, blank=True)
 
+    objects = HistoryQuerySet.as_manager()
+
     class Meta:
         ordering = ["-at", "-pk"]
         verbose_name = "line of history"
@@ -224,6 +233,14 @@ class ReservationEvent(Port):
 
     def __str__(self) -> str:
         return f"{values.named(self.key)} {self.action} {self.at:%F %T}"
+
+    def save(self, *args, **kwargs) -> None:
+        if not self._state.adding:
+            raise AppendOnlyError
+        super().save(*args, **kwargs)
+
+    def delete(self, *args, **kwargs):
+        raise AppendOnlyError
 
 
 class AllocationRule(models.Model):

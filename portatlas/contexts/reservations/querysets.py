@@ -4,11 +4,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from django.apps import apps
 from django.db import models
-from django.db.models import F, Q, Window
+from django.db.models import Exists, F, OuterRef, Q, Window
 from django.db.models.functions import Lead
 
 from portatlas.contexts.reservations.values import EVERY_HOST
+
+
+class AppendOnlyError(TypeError):
+    """History was to be changed. It is written once and never again; see `retention`."""
+
+    def __init__(self) -> None:
+        super().__init__("A line of history is written once, and neither changed nor deleted.")
 
 
 class Place(NamedTuple):
@@ -62,3 +70,42 @@ class ReservationQuerySet(models.QuerySet):
         )
         gaps = [range(port + 1, following) for port, following in sorted(found)]
         return [range(first, lowest), *gaps] if lowest > first else gaps
+
+
+class HistoryQuerySet(models.QuerySet):
+    """Lines of history, which are added and read."""
+
+    def update(self, **values):
+        raise AppendOnlyError
+
+    update.alters_data = True
+
+    def bulk_update(self, *args, **kwargs):
+        raise AppendOnlyError
+
+    bulk_update.alters_data = True
+
+    def delete(self):
+        raise AppendOnlyError
+
+    delete.alters_data = True
+    delete.queryset_only = True
+
+    def outdated(self, before: datetime):
+        """
+        Keep what history may forget: the lines before a moment.
+
+        Of a port that is still reserved the newest line is not among them, however old it is.
+        """
+        same = {name: OuterRef(name) for name in ("host_id", "protocol", "port")}
+        later = Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), pk__gt=OuterRef("pk"))
+        newer = self.model.objects.order_by().filter(later, **same)
+        reserved = apps.get_model("reservations", "Reservation").objects.order_by().filter(**same)
+        return self.filter(Exists(newer) | ~Exists(reserved), at__lt=before)
+
+    def forget(self) -> int:
+        """Delete lines for good and return how many. For `retention` alone."""
+        return super().delete()[0]
+
+    forget.alters_data = True
+    forget.queryset_only = True

@@ -8,6 +8,8 @@ from django.utils import timezone
 from collector import retention
 from collector.models import PortEvent, PortRuntime
 from notes.models import PortNote
+from portatlas.contexts.reservations import retention as of_reservations
+from portatlas.contexts.reservations.models import ReservationEvent
 
 
 @pytest.fixture
@@ -54,6 +56,51 @@ def test_old_lines_of_a_journal_are_deleted_too(events):
     assert prune() == "Deleted 3 events older than 365 days.\n"
 
     assert host.transients.count() == 1
+
+
+@pytest.fixture
+def line(db):
+    """Return a function that writes a line of the history of a port's reservations."""
+
+    def line(days, port=8080):
+        return ReservationEvent.objects.create(
+            host_id="atlas",
+            port=port,
+            action="reserved",
+            project="shop",
+            at=timezone.now() - timedelta(days=days),
+        )
+
+    return line
+
+
+def test_old_lines_about_reservations_are_deleted_too(events, line):
+    for days in (366, 364):
+        line(days)
+
+    assert prune() == "Deleted 3 events older than 365 days.\n"
+
+    assert ReservationEvent.objects.count() == 1
+
+
+def test_the_last_line_of_what_is_still_reserved_stays(line, reserved):
+    reserved(8080)
+    reserved(8081)
+    lines = [line(days) for days in (400, 390)] + [line(400, port=8081), line(10, port=8081)]
+    line(400, port=8082)
+
+    assert prune("--dry-run").startswith("3 events")
+    assert prune() == "Deleted 3 events older than 365 days.\n"
+
+    assert set(ReservationEvent.objects.all()) == {lines[1], lines[3]}
+
+
+def test_it_goes_on_until_the_last_batch_of_lines(line, monkeypatch):
+    monkeypatch.setattr(of_reservations, "PRUNED_AT_ONCE", 1)
+    for days in (400, 390, 380):
+        line(days)
+
+    assert prune() == "Deleted 3 events older than 365 days.\n"
 
 
 def test_a_dry_run_only_counts(events):

@@ -1,0 +1,25 @@
+"""How long the history of reservations is kept. What is reserved always stays."""
+
+from datetime import datetime
+
+from portatlas.contexts.reservations.models import ReservationEvent
+from portatlas.contexts.reservations.querysets import HistoryQuerySet
+
+PRUNED_AT_ONCE = 5_000  # lines
+
+
+def lines_before(moment: datetime) -> HistoryQuerySet:
+    """Return what `prune` would delete."""
+    return ReservationEvent.objects.outdated(moment).order_by("at", "pk")
+
+
+def prune(moment: datetime) -> int:
+    """
+    Delete the lines before a moment and return how many, as HistoryQuerySet.outdated() has it.
+
+    In batches with a transaction each, so that whoever reserves gets a turn in between.
+    """
+    count = 0
+    while batch := list(lines_before(moment).values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
+        count += ReservationEvent.objects.filter(pk__in=batch).forget()
+    return count
