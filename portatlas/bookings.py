@@ -50,20 +50,19 @@ MEANINGS = {
 class BookingQuerySet(ReservationQuerySet):
     def with_status(self, at: datetime):
         """Annotate how each reservation stands, as `stands`."""
-        idle_since = Greatest(
-            "reserved_at",
-            Coalesce("renewed_at", "reserved_at"),
-            Coalesce(_last_seen(), "reserved_at"),
-        )
         return self.annotate(
             stands=Case(
                 When(_is_held(violated()), then=Value(Status.VIOLATED)),
                 When(_is_held(Q(current_state="active")), then=Value(Status.IN_USE)),
-                When(LessThan(idle_since, Value(at - UNUSED)), then=Value(Status.STALE)),
+                When(LessThan(_idle_since(), Value(at - UNUSED)), then=Value(Status.STALE)),
                 default=Value(Status.RESERVED),
                 output_field=CharField(),
             )
         )
+
+    def with_idle_since(self):
+        """Annotate when each port was reserved, renewed or seen last, as `idle_since`."""
+        return self.annotate(idle_since=_idle_since())
 
     def in_status(self, *chosen: str):
         """Keep what stands so. Needs with_status()."""
@@ -88,6 +87,15 @@ def _facts():
 
 def _is_held(how: Q) -> Q:
     return Q(Exists(_own().filter(how))) | (Q(host_id=EVERY_HOST) & Q(Exists(_any().filter(how))))
+
+
+def _idle_since() -> Greatest:
+    """Return since when nobody uses a port; of one that is in use it tells nothing."""
+    return Greatest(
+        "reserved_at",
+        Coalesce("renewed_at", "reserved_at"),
+        Coalesce(_last_seen(), "reserved_at"),
+    )
 
 
 def _last_seen() -> Case:

@@ -81,10 +81,10 @@ class Ground:
         leased = self._leased(place.host_id, terms)
         return services.request(self._asked(place, wanted, leased), by=by, at=at)
 
-    def nearest(self, key: Key, *, by: Actor) -> int | None:
-        """Return the free port that is nearest to one, of those that are for anybody."""
+    def nearest(self, key: Key, *, by: Actor, project: str = "") -> int | None:
+        """Return the free port that is nearest to one, of those for a project, or for anybody."""
         host_id, protocol, port = key
-        asked = self._asked(Place(host_id, protocol), Wanted("", near=port), {})
+        asked = self._asked(Place(host_id, protocol), Wanted(project, near=port), {})
         try:
             return services.find(asked, by=by)[0]
         except RefusedError:

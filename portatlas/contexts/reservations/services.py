@@ -167,6 +167,12 @@ def find(wanted: Request, *, by: Actor) -> list[int]:
         raise RefusedError(_too_few(wanted, ranges, gaps, avoided, len(exc.found))) from exc
 
 
+def refusal(key: Key, project: str, *, by: Actor) -> str:
+    """Say why the rules don't give a port to a project, "" if they do."""
+    host_id, protocol, port = key
+    return rules.refusal(_rules(), Claim(host_id, protocol, project, by.teams), port)
+
+
 @transaction.atomic
 def renew(
     key: Key, said: Mapping[str, Any], *, by: Actor, at: datetime, seen: str | None = None
