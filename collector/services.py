@@ -37,6 +37,7 @@ class Outcome:
     appeared: int = 0
     disappeared: int = 0
     rebound: int = 0
+    changed: frozenset[tuple[str, int]] = frozenset()  # the ports of which something was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,7 @@ def _record(host: Host, sweep: Sweep, terms: _Terms, news: list[HostEvent]) -> O
         appeared=appeared,
         disappeared=what.count(PortEvent.Type.DISAPPEARED),
         rebound=what.count(PortEvent.Type.REBOUND),
+        changed=frozenset(row.key for row in what.written),
     )
 
 

@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.db import connections
 from django.db.models.signals import post_migrate, pre_migrate
+from django.utils import timezone
 
 
 class AtlasConfig(AppConfig):
@@ -8,6 +9,9 @@ class AtlasConfig(AppConfig):
     verbose_name = "Port Atlas"
 
     def ready(self):
+        from collector.signals import swept  # noqa: PLC0415  # as all of Django's receivers
+
+        swept.connect(after_sweep, dispatch_uid="portatlas")
         pre_migrate.connect(without_standing, sender=self)
         post_migrate.connect(with_standing, sender=self)
 
@@ -24,3 +28,12 @@ def with_standing(using, **kwargs):
     from portatlas import standing  # noqa: PLC0415  # models are not there yet when apps are
 
     standing.install(connections[using])
+
+
+def after_sweep(sender, outcome=None, **kwargs):
+    """Hold reservations against what a sweep found changed, in its own task or request."""
+    if not outcome or not outcome.changed:
+        return
+    from portatlas import observing  # noqa: PLC0415  # models are not there yet when apps are
+
+    observing.follow(outcome.sweep.host_id, outcome.changed, at=timezone.now())

@@ -7,6 +7,7 @@ from django.db.models import (
     Case,
     CharField,
     Exists,
+    F,
     OuterRef,
     Q,
     Subquery,
@@ -17,10 +18,14 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Greatest
 from django.db.models.lookups import LessThan
 
+from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import ReservationQuerySet
 from portatlas.contexts.reservations.values import EVERY_HOST
 from portatlas.violation import violated
 
+Observed = Reservation.Observed
+
+ACTIVE = Q(current_state="active")
 UNUSED = timedelta(days=30)  # of a reservation that nobody uses: it is stale
 
 
@@ -48,12 +53,34 @@ MEANINGS = {
 
 
 class BookingQuerySet(ReservationQuerySet):
+    def with_seen(self):
+        """Annotate what facts say of each, in the words that its history is `observed` by."""
+        return self.annotate(
+            seen=Case(
+                When(_is_held(violated()), then=Value(Observed.VIOLATED)),
+                When(_is_held(ACTIVE), then=Value(Observed.IN_USE)),
+                default=Value(Observed.NOTHING),
+                output_field=CharField(),
+            )
+        )
+
+    def untold(self):
+        """Keep those of which facts say something else than history told last. With `seen`."""
+        return self.with_seen().exclude(observed=F("seen"))
+
+    def with_witness(self):
+        """Annotate which fact says most of each, None if there is none: its key, as `witness`."""
+        most = Case(When(violated(), then=0), When(ACTIVE, then=1), default=2)
+        gone = F("last_disappeared_at").desc(nulls_last=True)
+        of_any = _any().order_by(most, gone, "active_since", "pk").values("pk")[:1]
+        return self.annotate(witness=_own_or_any(_own().values("pk"), of_any))
+
     def with_status(self, at: datetime):
         """Annotate how each reservation stands, as `stands`."""
         return self.annotate(
             stands=Case(
                 When(_is_held(violated()), then=Value(Status.VIOLATED)),
-                When(_is_held(Q(current_state="active")), then=Value(Status.IN_USE)),
+                When(_is_held(ACTIVE), then=Value(Status.IN_USE)),
                 When(LessThan(_idle_since(), Value(at - UNUSED)), then=Value(Status.STALE)),
                 default=Value(Status.RESERVED),
                 output_field=CharField(),
@@ -101,4 +128,8 @@ def _idle_since() -> Greatest:
 def _last_seen() -> Case:
     own = _own().values("last_seen_at")
     of_any = _any().order_by("-last_seen_at").values("last_seen_at")[:1]
+    return _own_or_any(own, of_any)
+
+
+def _own_or_any(own, of_any) -> Case:
     return Case(When(host_id=EVERY_HOST, then=Subquery(of_any)), default=Subquery(own))

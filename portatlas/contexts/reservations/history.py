@@ -11,6 +11,7 @@ from portatlas.contexts.reservations.models import Reservation, ReservationEvent
 
 RAN_OUT = "its lease ran out"
 ENDED = "its process ended"
+UNHELD = "its program listens no more"
 
 
 def line(  # noqa: PLR0913  # a line tells as much
