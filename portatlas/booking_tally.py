@@ -28,6 +28,12 @@ class Counts(NamedTuple):
         """On how many something listens."""
         return sum(self.by_status[status.value] for status in ACTIVE)
 
+    @property
+    def sentence(self) -> str:
+        """Say how they stand, as `3 in-use, 1 stale`."""
+        counts = ((self.by_status[status.value], status.value) for status in COUNTED)
+        return ", ".join(f"{count:,} {status}" for count, status in counts if count)
+
     def as_json(self) -> dict[str, Any]:
         counts = {status.value: self.by_status[status.value] for status in COUNTED}
         return {"ports": self.ports, "active": self.active, "by_status": counts}

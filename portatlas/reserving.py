@@ -58,7 +58,7 @@ class Check:
 
     @property
     def is_free(self) -> bool:
-        return self.status == Status.FREE
+        return self.status == Status.FREE and BOUND not in self.obstacles
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
+from collector.models import PortRuntime
 from portatlas.contexts.reservations.models import HOLDER, Reservation
 from portatlas.contexts.reservations.values import named
 from portatlas.models import Booking
-from portatlas.terminal.screen import plain
+from portatlas.terminal.door import Door
+from portatlas.terminal.screen import plain, prose
 
 STYLES = {"violated": "red", "in-use": "green", "stale": "yellow", "reserved": ""}
 LONGEST = 80  # characters of a name, so that a long one takes nothing from the others
@@ -32,12 +35,36 @@ def holder(reservation: Reservation) -> str:
     )
 
 
+def occupant(port: PortRuntime) -> str:
+    """Name what listens on a port, and where."""
+    name = port.process_name or "a program that can't be seen"
+    pid = f" (PID {port.current_pid})" if port.current_pid else ""
+    return f"{name}{pid} on {port.host_id}"
+
+
+def ports(count: int) -> str:
+    return f"{count:,} port" if count == 1 else f"{count:,} ports"
+
+
+def status(booking: Booking) -> Text:
+    return plain(booking.status.value, STYLES[booking.status.value])
+
+
+def show(
+    command: Door, options: dict[str, Any], *things: Text | Table | str, rest: str = ""
+) -> None:
+    """Print things, each from a line of its own on, and what is to be said of the rest."""
+    told = [prose(each) if isinstance(each, str) else each for each in things]
+    told += ["", prose(rest, "dim")] if rest else []
+    command.say(command.screen(options).text(*told))
+
+
 def table(bookings: Sequence[Booking]) -> Table:
     """Return reservations with their status, a line for each."""
     drawn = new_table(*HEADINGS)
     for each in bookings:
         drawn.add_row(
-            plain(each.status.value, STYLES[each.status.value]),
+            status(each),
             plain(f"{each.port}/{each.protocol}", "bold"),
             *(
                 plain(text, longest=LONGEST)

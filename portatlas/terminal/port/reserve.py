@@ -40,4 +40,4 @@ def run(command, options):
         command.say(lines.as_text(booking_rows.as_json(reservation)))
     else:
         verb = "Renewed" if reservation.renewed_at else "Reserved"
-        command.say(lines.sentence(verb, reservation) + "\n")
+        lines.show(command, options, lines.sentence(verb, reservation))

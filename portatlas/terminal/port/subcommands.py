@@ -4,7 +4,19 @@ from argparse import ArgumentParser
 from typing import Any, Protocol
 
 from portatlas.terminal.door import Door
-from portatlas.terminal.port import listing, reserve
+from portatlas.terminal.port import (
+    check,
+    history,
+    listing,
+    projects,
+    release,
+    renew,
+    request,
+    reserve,
+    show,
+    stale,
+    summary,
+)
 
 
 class Subcommand(Protocol):
@@ -25,5 +37,14 @@ class Subcommand(Protocol):
 
 SUBCOMMANDS: tuple[Subcommand, ...] = (
     reserve,
+    release,
+    renew,
+    request,
     listing,
+    show,
+    check,
+    history,
+    stale,
+    projects,
+    summary,
 )

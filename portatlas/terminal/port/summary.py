@@ -1,0 +1,53 @@
+"""`port summary`: how many reservations stand how, and what runs on those that are in use."""
+
+from django.utils import timezone
+
+from portatlas import booking_rows, booking_tally, occupants
+from portatlas.models import Booking
+from portatlas.terminal.port import choice, lines
+from portatlas.terminal.screen import plain, prose
+
+NAME = "summary"
+HELP = "Count the reservations by how they stand, and tell what runs on those that are in use."
+
+
+def add_arguments(parser):
+    choice.add_limit(parser)
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+
+
+def run(command, options):
+    now = timezone.now()
+    projects = booking_tally.by_project(now)
+    every = booking_tally.Counts.of(projects.values())
+    active = Booking.objects.with_status(now).exclude(expires_at__lte=now)
+    bookings, rest = choice.limited(active.in_status(*booking_tally.ACTIVE), options)
+    held = occupants.of(bookings)
+    if options["json"]:
+        rows = [
+            booking_rows.as_json(each)
+            | {"held_by": [occupants.as_json(port) for port in held[each.key]]}
+            for each in bookings
+        ]
+        told = {"projects": len(projects), **every.as_json(), "in_use": rows}
+        command.say(lines.as_text(told))
+        return
+    of_projects = f" of {len(projects)} project{'s' * (len(projects) != 1)}" if projects else ""
+    head = f"{lines.ports(every.ports)} reserved{of_projects}"
+    head += f": {every.sentence}." if projects else "."
+    told = ["", table(bookings, held)] if bookings else []
+    lines.show(command, options, prose(head, "bold"), *told, rest=rest)
+
+
+def table(bookings, held):
+    drawn = lines.new_table("status", "port", "host", "project", "for", "runs")
+    for each in bookings:
+        drawn.add_row(
+            lines.status(each),
+            plain(f"{each.port}/{each.protocol}", "bold"),
+            plain(each.host_id, longest=lines.LONGEST),
+            plain(each.project, longest=lines.LONGEST),
+            plain(lines.holder(each), longest=lines.LONGEST),
+            plain(", ".join(map(lines.occupant, held[each.key]))),
+        )
+    return drawn
