@@ -1,9 +1,9 @@
 """
 ETags: what names a state of the data, asked in two cheap statements before anything is read.
 
-Each sweep and each note leave behind what names them. Ports and hosts tell of the last look, so
-they have another name after each sweep, and when a host falls silent; what else the clock alone
-decides, such as that a port has stopped flapping, may wait for the next minute.
+Each sweep, each note and each reservation leave behind what names them. Ports and hosts tell of
+the last look, so they have another name after each sweep, and when a host falls silent; what else
+the clock alone decides, such as that a port has stopped flapping, may wait for the next minute.
 """
 
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from collector.models import Host, HostEvent, PortEvent
 from collector.timekeeping import ours
 from notes.models import PortNote
+from portatlas.contexts.reservations.models import ReservationEvent
 from portatlas.silence import is_overdue
 
 # What each look leaves behind on its host, and what is refused; as text, for nobody counts with it.
@@ -57,7 +58,9 @@ def _told_by(model) -> str:
     return ", ".join(f"({each})" for each in told)
 
 
-_HISTORIES = ", ".join(map(_told_by, (PortEvent, HostEvent, PortNote.history.model)))
+_HISTORIES = ", ".join(
+    map(_told_by, (PortEvent, HostEvent, PortNote.history.model, ReservationEvent))
+)
 
 
 def etag(request: Request, *, moves: bool) -> str:

@@ -14,6 +14,7 @@ from portatlas.api.note_serializers import (
     BulkSerializer,
     NoteAtAddressSerializer,
     NoteSerializer,
+    OnlyKnown,
 )
 from portatlas.api.preconditions import TAGS
 
@@ -88,10 +89,10 @@ class WithBody(AutoSchema):
         return body and body | {"required": True}
 
 
-class OfNotes(OpenApiSerializerExtension):
-    """What a note says has names; others are refused, so that none is lost that is misspelt."""
+class WithNames(OpenApiSerializerExtension):
+    """What has names for all that it may say allows no others."""
 
-    target_class = NoteSerializer
+    target_class = OnlyKnown
     match_subclasses = True
 
     def map_serializer(self, auto_schema, direction):
@@ -104,7 +105,7 @@ class OfNotes(OpenApiSerializerExtension):
         return schema | {"additionalProperties": False}
 
 
-class OfMany(OfNotes):
+class OfMany(WithNames):
     """Items of either kind: which of them one is, `op` tells."""
 
     target_class = BulkSerializer

@@ -41,7 +41,17 @@ class TagsField(serializers.JSONField):
     """A list of tags, each once."""
 
 
-class NoteSerializer(serializers.ModelSerializer):
+class OnlyKnown:
+    """Refuses names that are none of its fields', so that none is lost that is misspelt."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
+            message = "There is no field of this name."
+            raise serializers.ValidationError({name: [message] for name in sorted(unknown)})
+        return super().to_internal_value(data)
+
+
+class NoteSerializer(OnlyKnown, serializers.ModelSerializer):
     """
     A note. What the form refuses is refused here; so is a name that is none of a field's.
 
@@ -64,12 +74,6 @@ class NoteSerializer(serializers.ModelSerializer):
         read_only_fields = ["version", "created_at", "updated_at"]
         validators = []
         extra_kwargs = {"protocol": {"required": True}}
-
-    def to_internal_value(self, data):
-        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
-            message = "There is no field of this name."
-            raise serializers.ValidationError({name: [message] for name in sorted(unknown)})
-        return super().to_internal_value(data)
 
 
 def differing(said: dict, key: tuple[str, str, int]) -> dict[str, list[str]]:

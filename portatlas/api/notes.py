@@ -15,15 +15,15 @@ from notes.batch import Order, Outcome, Result, Verb, carry_out
 from notes.models import PortNote, host_name, named
 from notes.services import Key, NoteChangedError
 from portatlas.api import note_operations
-from portatlas.api.asking import Asked, Filters, InOrder
+from portatlas.api.asking import Filters, InOrder
 from portatlas.api.bodies import said
+from portatlas.api.doors import Door
 from portatlas.api.note_filters import NoteFilter
 from portatlas.api.note_serializers import NoteSerializer, differing
 from portatlas.api.ports import PortSearch
 from portatlas.api.preconditions import etag, fits
 from portatlas.api.problems import Problem, of_validation
 from portatlas.models import KEY, Memory
-from portatlas.tokens.models import Token
 from portatlas.tokens.scopes import Scope
 
 ADD, CHANGE, DELETE = (f"notes.{what}_portnote" for what in ("add", "change", "delete"))
@@ -32,24 +32,18 @@ LONGEST_HOST = PortNote._meta.get_field("host_id").max_length
 kept_private = cache_control(private=True, no_cache=True)
 
 
-class NoteDoor(Asked, generics.GenericAPIView):
+class NoteDoor(Door):
     """What the addresses of notes share: who may, in whose name it is written, how it is told."""
 
     queryset = Memory.objects.all()
-    schema = note_operations.WithBody()
     serializer_class = NoteSerializer
     reads = ["notes.view_portnote"]
     writes_as = Scope.WRITE_NOTES
     writes_by = {"POST": [ADD], "PUT": [ADD, CHANGE], "PATCH": [CHANGE], "DELETE": [DELETE]}
 
-    @property
-    def writes(self) -> list[str]:
-        return self.writes_by[self.request.method]
-
     def write(self, orders: list[Order], *, dry_run: bool = False) -> list[Outcome]:
         """Carry out orders in the name of who asks; a token is named in the history."""
-        token = self.request.auth if isinstance(self.request.auth, Token) else None
-        why = f"by the token {token.name}" if token else None
+        why = f"by the token {self.token.name}" if self.token else None
         at = timezone.now()
         try:
             return carry_out(orders, by=self.request.user, at=at, why=why, dry_run=dry_run)
@@ -72,17 +66,6 @@ class NoteDoor(Asked, generics.GenericAPIView):
         told = self.get_serializer(outcome.note).data
         usual = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(told, status=usual, headers=headers)
-
-    def may_read(self) -> bool:
-        token = self.request.auth
-        if isinstance(token, Token) and not token.allows(Scope.READ):
-            return False
-        return self.request.user.has_perms(self.reads)
-
-    def values(self, data: dict, *, partial: bool = False) -> dict:
-        serializer = self.get_serializer(data=data, partial=partial)
-        serializer.is_valid(raise_exception=True)
-        return serializer.validated_data
 
 
 @method_decorator([kept_private, conditional_page], name="dispatch")

@@ -1,4 +1,4 @@
-"""If-Match and If-None-Match: a note's ETag is its version, which never comes twice for a key."""
+"""If-Match and If-None-Match, by an ETag that is a version, which never comes twice for a key."""
 
 import re
 from collections.abc import Callable
@@ -10,9 +10,9 @@ TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 TAGS = re.compile(rf"{TAG.pattern}([ \t]*,[ \t]*{TAG.pattern})*")
 
 
-def etag(version: int) -> str:
+def etag(version: int | str) -> str:
     """
-    Return the entity tag of a note.
+    Return the entity tag of what is written.
 
     >>> etag(7)
     '"7"'
@@ -20,9 +20,9 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def fits(headers) -> Callable[[int], bool]:
+def fits(headers) -> Callable[[int | str], bool]:
     """
-    Return whether a version (0: there is no note) is one that a request wants to write on.
+    Return whether a version (0 or "": there is none) is one that a request wants to write on.
 
     Without either header every version is: the last writer wins. Raises ParseError for a header
     that says no entity tag, for whoever sends one relies on being asked.
@@ -36,7 +36,7 @@ def fits(headers) -> Callable[[int], bool]:
     """
     wanted, unwanted = (_tags(headers, name) for name in ("If-Match", "If-None-Match"))
 
-    def is_so(version: int) -> bool:
+    def is_so(version: int | str) -> bool:
         if wanted is not None and not _among(wanted, version):
             return False
         weakly = [tag.removeprefix("W/") for tag in unwanted or []]
@@ -56,5 +56,5 @@ def _tags(headers, name: str) -> list[str] | None:
     return TAG.findall(text)
 
 
-def _among(tags: list[str], version: int) -> bool:
+def _among(tags: list[str], version: int | str) -> bool:
     return bool(version) and ("*" in tags or etag(version) in tags)

@@ -91,6 +91,33 @@ KINDS = (
         "What was to be made is there already, or others keep writing it. Read it and decide.",
     ),
     Kind(
+        "taken",
+        409,
+        "The port is reserved",
+        "`taken_by` tells by which project and by whom, and until when. Nothing was written. Ask "
+        "for another one, or change the reservation that there is.",
+    ),
+    Kind(
+        "held",
+        409,
+        "The port is in use",
+        "A program has it. Nothing was written. If it is to be reserved nevertheless, as for that "
+        "very program, say `even_if_held`.",
+    ),
+    Kind(
+        "not-allowed",
+        409,
+        "The port is not for this project",
+        "A rule of allocation gives it to others, or the project has ports of its own elsewhere. "
+        "Nothing was written. An administrator makes the rules.",
+    ),
+    Kind(
+        "none-free",
+        409,
+        "There are not as many free ports",
+        "Nothing was reserved, for it is all or none. Ask for fewer, or in another range.",
+    ),
+    Kind(
         "late-sweep",
         409,
         "The sweep is late",

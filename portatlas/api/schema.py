@@ -31,6 +31,7 @@ is told as `application/problem+json`, and who asks too often waits as long as `
 TAGS = {
     "ports": "What listens or did, with its note, its state, and why.",
     "notes": "What people know of ports, each at the address of its port.",
+    "reservations": "Who may take which port, and free ports for who asks.",
     "events": "What appeared, vanished or changed hands.",
     "host-events": "What befell the machines: boots, gaps, clocks that were set.",
     "hosts": "The machines, and how well each is seen.",

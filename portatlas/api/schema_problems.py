@@ -1,5 +1,6 @@
 """The problems that each operation of the API may answer with, in its description."""
 
+from itertools import groupby
 from typing import Any
 
 from portatlas.api.problem_types import BY_NAME, KINDS, Kind
@@ -11,6 +12,15 @@ EVERYWHERE = {"invalid", "unauthenticated", "forbidden", "not-acceptable", "thro
 WITH_BODY = {"conflict", "length-required", "too-large", "unsupported-media-type"}
 ON_A_VERSION = {"conflict", "changed"}
 OF_A_SWEEP = {"late-sweep", "unknown-digest"}
+# What may be in the way of a reservation, beside what goes for all that is written.
+TO_RESERVE = {"taken", "held", "not-allowed"}
+OF_RESERVATIONS = {
+    ("reservations/", "post"): TO_RESERVE,
+    ("reservations/request/", "post"): {"none-free"},
+    ("reservations/{host_id}/{protocol}/{port}/", "put"): TO_RESERVE | ON_A_VERSION,
+    ("reservations/{host_id}/{protocol}/{port}/", "patch"): {"not-allowed"} | ON_A_VERSION,
+    ("reservations/{host_id}/{protocol}/{port}/", "delete"): {"changed"},
+}
 
 CODES = "\n".join(
     (
@@ -58,23 +68,24 @@ def with_problems(result: dict[str, Any], **kwargs) -> dict[str, Any]:
     for path, operations in result["paths"].items():
         for method in METHODS & operations.keys():
             responses = operations[method]["responses"]
-            for kind in problems_of(path, method, operations[method]):
-                responses.setdefault(
-                    str(kind.status), {"$ref": f"#/components/responses/{name_of(kind)}"}
-                )
+            kinds = problems_of(path, method, operations[method])
+            for status, same in groupby(kinds, key=lambda kind: kind.status):
+                responses.setdefault(str(status), answer(list(same)))
     return result
 
 
 def problems_of(path: str, method: str, operation: dict[str, Any]) -> list[Kind]:
-    """Return the problems that an operation may answer with, one for each status."""
+    """Return the problems that an operation may answer with, by their status."""
     names = set(EVERYWHERE)
     names |= {"not-found"} if "{" in path or _asks_for_host(operation) else set()
     names |= WITH_BODY if "requestBody" in operation else set()
     names |= ON_A_VERSION if method != "get" else set()
     if path.endswith("/sweeps/"):
         names = names - ON_A_VERSION | OF_A_SWEEP
+    if of_reservation := OF_RESERVATIONS.get((path.removeprefix(OURS), method)):
+        names = names - ON_A_VERSION | of_reservation
     names |= {"refused"} if path.endswith("/bulk/") else set()
-    return sorted((BY_NAME[name] for name in names), key=lambda kind: kind.status)
+    return sorted((BY_NAME[name] for name in names), key=lambda kind: (kind.status, kind.name))
 
 
 def _asks_for_host(operation: dict[str, Any]) -> bool:
@@ -89,6 +100,22 @@ def name_of(kind: Kind) -> str:
     'NotFound'
     """
     return "".join(map(str.capitalize, kind.name.split("-")))
+
+
+def answer(kinds: list[Kind]) -> dict[str, Any]:
+    """Describe an answer that tells of one of these problems, which have the same status."""
+    if len(kinds) == 1:
+        return {"$ref": f"#/components/responses/{name_of(kinds[0])}"}
+    found = [response(kind) for kind in kinds]
+    examples = {
+        kind.name: {"summary": kind.title, "value": each["content"][PROBLEM]["example"]}
+        for kind, each in zip(kinds, found, strict=True)
+    }
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": " ".join(each["description"] for each in found),
+        "content": {PROBLEM: {"schema": schema, "examples": examples}},
+    }
 
 
 def response(kind: Kind) -> dict[str, Any]:

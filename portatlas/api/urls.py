@@ -9,6 +9,10 @@ from portatlas.api.hosts import HostViewSet
 from portatlas.api.notes import NoteDetail, NoteList
 from portatlas.api.ports import PortViewSet
 from portatlas.api.problem_types import explained
+from portatlas.api.reservation_check import ReservationCheck
+from portatlas.api.reservation_history import ReservationHistoryViewSet
+from portatlas.api.reservation_summary import ReservationSummary
+from portatlas.api.reservations import ReservationDetail, ReservationList, ReservationRequest
 from portatlas.api.summary import SummaryView
 from portatlas.api.sweeps import SweepList
 from portatlas.api.transients import TransientViewSet
@@ -16,6 +20,7 @@ from portatlas.api.transients import TransientViewSet
 LIST, ONE = {"get": "list"}, {"get": "retrieve"}
 HOST = rf"(?P<host_id>{HOST_ID})"
 PORT = rf"{HOST}/(?P<protocol>tcp|udp)/(?P<port>[0-9]{{1,5}})"
+KEY = "<str:host_id>/<str:protocol>/<str:port>/"
 
 urlpatterns = [
     *docs.urlpatterns,
@@ -31,6 +36,16 @@ urlpatterns = [
     path("sweeps/", SweepList.as_view(), name="sweeps"),
     path("notes/", NoteList.as_view(), name="notes"),
     path("notes/bulk/", NoteBulk.as_view(), name="notes-bulk"),
-    path("notes/<str:host_id>/<str:protocol>/<str:port>/", NoteDetail.as_view(), name="api-note"),
+    path(f"notes/{KEY}", NoteDetail.as_view(), name="api-note"),
+    path("reservations/", ReservationList.as_view(), name="api-reservations"),
+    path("reservations/request/", ReservationRequest.as_view(), name="api-reservation-request"),
+    path("reservations/summary/", ReservationSummary.as_view(), name="api-reservation-summary"),
+    path(
+        "reservations/history/",
+        ReservationHistoryViewSet.as_view(LIST),
+        name="api-reservation-history",
+    ),
+    path(f"reservations/check/{KEY}", ReservationCheck.as_view(), name="api-reservation-check"),
+    path(f"reservations/{KEY}", ReservationDetail.as_view(), name="api-reservation"),
     path("problems/<slug:name>/", explained, name="problem"),
 ]

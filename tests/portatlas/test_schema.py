@@ -131,6 +131,8 @@ def test_the_links_in_the_example_of_a_list_lead_to_this_list():
             ("Host", "hosts"),
             ("Note", "notes"),
             ("Port", "ports"),
+            ("Reservation", "reservations"),
+            ("ReservationEvent", "reservations/history"),
             ("Transient", "transients"),
         )
     }

@@ -31,6 +31,8 @@ from portatlas.api.at import CHOOSING
 from portatlas.api.filters import PortFilter
 from portatlas.api.ports import PortViewSet
 from portatlas.api.schema import described
+from portatlas.contexts.reservations.models import Reservation
+from portatlas.contexts.reservations.services import Actor, reserve
 from portatlas.tokens import services
 from portatlas.tokens.scopes import Scope
 
@@ -91,7 +93,7 @@ def _one_connection():
 
 
 @pytest.fixture
-def seeded(open_port, write_note):
+def seeded(open_port, write_note, settings):
     """One of everything that the API tells of."""
     port = open_port(443, process_name="nginx", pids=[7], current_pid=7)
     open_port(80, gone=True)
@@ -102,6 +104,9 @@ def seeded(open_port, write_note):
     PortEvent.objects.create(port_runtime=port, event_type="alive", timestamp=at)
     HostEvent.objects.create(host=port.host, event_type="rebooted", timestamp=at)
     Coverage.objects.create(host=port.host, started_at=at, ended_at=at)
+    for host_id, number in (("atlas", 443), (settings.PORTATLAS_HOST_ID, 8080), ("*", 9000)):
+        wanted = Reservation(host_id=host_id, port=number, project="shop", tags=["web"])
+        reserve(wanted, by=Actor("alice"), at=at)
 
 
 @pytest.fixture
