@@ -13,9 +13,11 @@ from portatlas.terminal.port import (
     renew,
     request,
     reserve,
+    run,
     show,
     stale,
     summary,
+    sysctl,
 )
 
 
@@ -40,6 +42,7 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     release,
     renew,
     request,
+    run,
     listing,
     show,
     check,
@@ -47,4 +50,5 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     stale,
     projects,
     summary,
+    sysctl,
 )
