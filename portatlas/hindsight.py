@@ -70,13 +70,20 @@ class Judge:
         self.severity = reader(states.severity(max(moment, FIRST)))
 
     def judge(
-        self, port: Port, *, was_active: bool, held: Holder | Manner, note: Any | None
+        self,
+        port: Port,
+        *,
+        was_active: bool,
+        held: Holder | Manner,
+        note: Any | None,
+        is_violated: bool,
     ) -> tuple[Stood | None, str]:
         """Return how a port stood, or None and why that can't be told. Needs its host."""
         if reason := self._untold(port):
             return None, reason
         found = []
         for stood in self._possible(port, was_active, held, note):
+            stood.is_violated = is_violated
             stood.rank = self.rank(stood)
             stood.severity = self.severity(stood)
             stood.counts_as_client = self.client(stood)

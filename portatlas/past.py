@@ -13,6 +13,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from collector.models import Coverage, Host, PortEvent
 from notes import past as notes_past
 from portatlas import happenings, presence
+from portatlas.contexts.reservations.past import violated
 from portatlas.hindsight import Judge, Stood
 from portatlas.holders import DELETED, Holder, holders
 from portatlas.intervals import Interval, Look, Stretch, Transition, intervals
@@ -59,7 +60,7 @@ def whole(port: Port, since: datetime, now: datetime) -> Presence:
 
 
 def at(port: Port, moment: datetime, now: datetime) -> Past:
-    """Return what was on a port at a moment, in eight queries at most. Needs its host."""
+    """Return what was on a port at a moment, in nine queries at most. Needs its host."""
     return of_all([port], moment, now)[port.pk]
 
 
@@ -67,7 +68,7 @@ def of_all(ports: Sequence[Port], moment: datetime, now: datetime) -> dict[int, 
     """
     Return what was on ports at a moment, by primary key. Needs their hosts.
 
-    In eight queries at most, however many ports; the queries name each of them, so they are the
+    In nine queries at most, however many ports; the queries name each of them, so they are the
     ports of a page.
     """
     if moment > now:
@@ -77,10 +78,13 @@ def of_all(ports: Sequence[Port], moment: datetime, now: datetime) -> dict[int, 
     around, happened = _around(ports, moment), happenings.of_some(ports, moment)
     held = holders(ports, moment, kept, happened)
     notes = notes_past.about((port.port for port in ports), moment)
+    keys = {port.pk: (port.host_id, port.protocol, port.port) for port in ports}
+    others = violated(moment, among=keys.values())
     judge = Judge(moment, kept, happened)
     found = {}
     for port in ports:
-        note = notes_past.speaking(notes, (port.host_id, port.protocol, port.port))
+        key = keys[port.pk]
+        note = notes_past.speaking(notes, key)
         stretch, next_start = stretches[port.host_id]
         if stretch is None:
             found[port.pk] = Past(
@@ -96,7 +100,9 @@ def of_all(ports: Sequence[Port], moment: datetime, now: datetime) -> dict[int, 
         elif holder:
             later = [each for each in transitions if each.time > moment]
             was_active = not later[0].is_up if later else port.is_active
-            stood, reason = judge.judge(port, was_active=was_active, held=holder, note=note)
+            stood, reason = judge.judge(
+                port, was_active=was_active, held=holder, note=note, is_violated=key in others
+            )
             if stood and was_active and interval.look == Look.DOWN:
                 reason = AWAITED
         has_ended = next_start or interval.end < now

@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Subquery
 from collector.models import Host, PortEvent
 from notes import past as notes_past
 from portatlas import happenings, presence
+from portatlas.contexts.reservations.past import violated
 from portatlas.hindsight import Judge, Stood
 from portatlas.holders import Manner, undone, untold
 from portatlas.intervals import Look, Transition, intervals
@@ -55,7 +56,7 @@ class Counted(NamedTuple):
 
 class Retrospect:
     """
-    What ports were at a moment, in nine queries at most, however many there are.
+    What ports were at a moment, in ten queries at most, however many there are.
 
     `hosts` are all that there are, by name; `moment` is not later than now. Where more happened
     since than is read it is `too_much` to tell how they stood; their looks are told nevertheless.
@@ -82,6 +83,7 @@ class Retrospect:
                 yield Bygone(port, look, None, port.counts_as_client, was_seen=True)
             return
         notes = notes_past.judgements(self.moment)
+        others = violated(self.moment)
         judge = Judge(self.moment, self.kept_since, self.happened)
         for port in rows:
             port.host = self.hosts[port.host_id]
@@ -96,11 +98,13 @@ class Retrospect:
             if look != Look.UNKNOWN and not untold(
                 port, self.moment, self.kept_since, self.happened
             ):
+                key = (port.host_id, port.protocol, port.port)
                 stood, _reason = judge.judge(
                     port,
                     was_active=not became[0].is_up if became else port.is_active,
                     held=undone(Manner(port.owner_state, port.scope), newer),
-                    note=notes_past.speaking(notes, (port.host_id, port.protocol, port.port)),
+                    note=notes_past.speaking(notes, key),
+                    is_violated=key in others,
                 )
             is_client = stood.counts_as_client if stood else port.counts_as_client
             yield Bygone(port, look, stood, is_client, port.first_seen_at <= self.moment)

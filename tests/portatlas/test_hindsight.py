@@ -14,12 +14,16 @@ from collector.models import Coverage, Host, HostEvent, PortEvent, PortRuntime
 from collector.services import reconcile
 from collector.sweep import Owner, OwnerState, Scope
 from notes.models import PortNote
-from portatlas import past
+from portatlas import observing, past
+from portatlas.contexts.reservations.models import Reservation, ReservationEvent
+from portatlas.contexts.reservations.services import Actor, release, renew
 from portatlas.hindsight import UNSURE
 from portatlas.models import Port
 from portatlas.retrospect import Retrospect
+from portatlas.states import ANOTHERS
 from tests.collector.sweeps import listener, sweep
 from tests.conftest import NOON
+from tests.portatlas.bookings import reserved
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +75,16 @@ def record(host, cases):
     bulk_create_with_history(notes, PortNote, default_date=LONG_AGO)
 
 
+def reserve_for_another(numbers):
+    """Reserve ports, long ago, for another program than the one without a name that has them."""
+    ReservationEvent.objects.all()._raw_delete("default")
+    Reservation.objects.all().delete()
+    for number in numbers:
+        host_id = "*" if number % 3 == 0 else "atlas"
+        reserved(number, host_id=host_id, at=LONG_AGO, process_name="nginx")
+    observing.look_after(NOON, here="atlas")
+
+
 def on_the_board():
     """Return severity, reason and whether it is a client's, of each port as the SQL says."""
     ports = Port.objects.with_client().with_state(NOON).select_related("note", "host")
@@ -108,10 +122,12 @@ def test_what_was_just_now_is_what_the_board_says_whatever_a_port_is(host):
         )
     ]
     record(host, cases)
+    reserve_for_another(range(1, len(cases), 50))
 
     told = in_hindsight()
 
     assert len(told) == 2 * 6 * 4 * 8 * 16
+    assert ANOTHERS in {reason for _severity, reason, _is_client in told.values()}
     assert told == on_the_board()
 
 
@@ -136,10 +152,14 @@ ports = st.fixed_dictionaries(
 @given(
     st.lists(st.tuples(ports, st.sampled_from(NOTES)), min_size=20, max_size=20),
     st.sampled_from(["", "boot"]),
+    st.sets(st.integers(1, 20), max_size=4),
 )
-def test_what_was_just_now_is_what_the_board_says_at_every_limit_of_time(host, cases, unsettled):
+def test_what_was_just_now_is_what_the_board_says_at_every_limit_of_time(
+    host, cases, unsettled, numbers
+):
     Host.objects.update(unsettled=unsettled)
     record(host, cases)
+    reserve_for_another(numbers)
 
     told = in_hindsight()
 
@@ -383,3 +403,53 @@ def test_a_port_that_was_awaited_after_a_boot_has_the_state_that_it_had_meanwhil
         ("down", "known", past.AWAITED),
         ("down", "ghost", ""),
     ]
+
+
+def test_a_port_that_somebody_else_held_was_suspicious_for_as_long(trusted):
+    reserved(80, at=NOON - HOUR, process_name="nginx")
+    for ticks, seen in enumerate([NGINX, CADDY, CADDY, NGINX, None, CADDY]):
+        look(ticks, *[seen] if seen else [])
+        observing.look_after(NOON + ticks * TICK, here="atlas")
+
+    assert [state(ticks, 5) for ticks in range(6)] == [
+        *("known", "suspicious", "suspicious", "known", "ghost", "suspicious"),
+    ]
+
+
+@pytest.mark.parametrize("host_id", ["atlas", "*"])
+def test_what_a_reservation_said_that_was_made_or_released_meanwhile_is_told(host_id):
+    look(0, CADDY)
+    reserved(80, host_id=host_id, at=NOON + TICK, process_name="nginx")
+    observing.look_after(NOON + 2 * TICK, here="atlas")
+    release((host_id, "tcp", 80), by=Actor("ann"), at=NOON + 3 * TICK)
+    look(4, CADDY)
+
+    assert [state(ticks, 4) for ticks in range(4)] == [
+        *("unnoted", "suspicious", "suspicious", "unnoted"),
+    ]
+
+
+def test_a_reservation_that_was_renewed_made_nobody_elses_port_its_own(trusted):
+    reserved(80, at=NOON - HOUR, process_name="nginx")
+    look(0, CADDY)
+    observing.look_after(NOON, here="atlas")
+    renew(("atlas", "tcp", 80), {}, by=Actor("ann"), at=NOON + TICK)
+    look(2, CADDY)
+
+    assert [state(ticks, 2) for ticks in range(3)] == ["suspicious"] * 3
+
+
+def test_somebody_else_on_one_host_makes_no_other_suspicious():
+    reserved(80, at=NOON - HOUR, process_name="nginx")
+    look(0, CADDY)
+    reconcile(sweep(CADDY, listener(81), host_id="web", machine_id="web"))
+    observing.look_after(NOON, here="atlas")
+
+    found = Retrospect(Port.objects.order_by("pk"), Host.objects.in_bulk(), NOON, NOON)
+
+    assert {(each.port.host_id, each.port.port): each.stood.reason for each in found} == {
+        ("atlas", 22): "it has no note",
+        ("atlas", 80): ANOTHERS,
+        ("web", 80): "it has no note",
+        ("web", 81): "it has no note",
+    }
