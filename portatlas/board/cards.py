@@ -18,6 +18,7 @@ from notes.models import PortNote
 from portatlas.board import opening, owners, tokens
 from portatlas.board.browser import Browser
 from portatlas.board.strip import Strip, strips
+from portatlas.facet import Shown
 from portatlas.models import Port
 from portatlas.silence import silent_since
 from portatlas.suggestions import suggest
@@ -100,6 +101,7 @@ class Card(NamedTuple):
     review: str
     is_noted: bool
     is_inherited: bool
+    facets: tuple[Shown, ...]
     lasting: str
     first_seen: str
     address: str  # to open it in a browser
@@ -125,13 +127,15 @@ def cards(  # noqa: PLR0913  # what a card depends on beside its port
     may_write: bool,
     browser: Browser,
     moved: Mapping[int, Port],
+    beside: Mapping[int, tuple[Shown, ...]],
     link: Callable[..., str],
 ) -> list[Card]:
     """
     Return the cards of ports that for_board() yields, in two queries at most.
 
-    `moved` says where the programs of ports that have gone listen now, by primary key; `link`
-    is the board's way to an address with something else chosen, as Selection.link().
+    `moved` says where the programs of ports that have gone listen now, and `beside` what facets
+    tell of ports, both by primary key; `link` is the board's way to an address with something
+    else chosen, as Selection.link().
     """
     ports = list(ports)
     past = strips(ports, now)
@@ -145,7 +149,16 @@ def cards(  # noqa: PLR0913  # what a card depends on beside its port
         "of_owner": cache(lambda owner: link(owner=owner)),
         "of_tag": cache(lambda word: link(tag=word)),
     }
-    return [_card(port, strip=past[port.pk], moved=moved.get(port.pk), **of_all) for port in ports]
+    return [
+        _card(
+            port,
+            strip=past[port.pk],
+            moved=moved.get(port.pk),
+            facets=beside.get(port.pk, ()),
+            **of_all,
+        )
+        for port in ports
+    ]
 
 
 def _key(port: Port) -> tuple[str, str, int]:
@@ -161,7 +174,7 @@ def _perhaps(port: Port, title: str) -> str:
 
 
 def _card(  # noqa: PLR0913  # all that a card is made of
-    port, *, strip, moved, now, root, show_host, may_write, browser, of_owner, of_tag
+    port, *, strip, moved, facets, now, root, show_host, may_write, browser, of_owner, of_tag
 ) -> Card:
     note, title, hint = port.note, owners.title(port), owners.hint(port)
     silent = silent_since(port.host, now)
@@ -204,6 +217,7 @@ def _card(  # noqa: PLR0913  # all that a card is made of
         else "",
         is_noted=note is not None,
         is_inherited=is_inherited,
+        facets=facets,
         lasting=lasting(port, now),
         first_seen=ago(port.first_seen_at, now),
         address=opening.address(port, here=browser.host_id, site=browser.site),

@@ -17,8 +17,11 @@ from portatlas.board import (
     tokens,
 )
 from portatlas.board.answer import Answer
+from portatlas.board.booked import Booked
 from portatlas.board.browser import browser_of
 from portatlas.board.memory import Known, about
+from portatlas.board.reservation_form import reservation_form
+from portatlas.board.reservations import MAY
 from portatlas.board.spans import Span
 from portatlas.board.views import may_see_ports
 from portatlas.models import KEY, Port
@@ -33,9 +36,10 @@ Key = tuple[str, str, int]
 @may_see_ports
 def port(request: HttpRequest, host_id: str, protocol: str, number: str) -> HttpResponse:
     """
-    Show everything about one port; of one that was never seen, what people wrote about it.
+    Show everything about one port; of one that was never seen, what people decided about it.
 
-    One without a note of its own is not found, but its page lets whoever may write one begin it.
+    One with neither a note of its own nor a reservation is not found, but its page lets whoever
+    may begin either.
     """
     now = timezone.now()
     key = tokens.key(host_id, protocol, number)
@@ -43,9 +47,10 @@ def port(request: HttpRequest, host_id: str, protocol: str, number: str) -> Http
     found = Port.objects.for_board(now).select_related("note__updated_by").filter(**of_key).first()
     if found:
         return render(request, "board/port.html", _seen(request, found, now))
-    note = about(key)
-    status = 200 if note and note.key == key else 404
-    return render(request, "board/port_unseen.html", _told(request, key, note, now), status=status)
+    told = _told(request, key, about(key), now)
+    known, booked = told["known"], told["booked"]
+    is_there = (known and known.note.key == key) or (booked and booked.is_own)
+    return render(request, "board/port_unseen.html", told, status=200 if is_there else 404)
 
 
 def _seen(request: HttpRequest, found: Port, now: datetime) -> dict:
@@ -56,7 +61,7 @@ def _seen(request: HttpRequest, found: Port, now: datetime) -> dict:
     page = timeline.page(found, before)
     asked = request.GET.get("at")
     silent = silent_since(found.host, now)
-    return _told(request, key, found.note, now) | {
+    return _told(request, key, found.note, now, found) | {
         "now": now,
         "port": found,
         "silent": clock(silent, now) if silent else "",
@@ -74,14 +79,21 @@ def _seen(request: HttpRequest, found: Port, now: datetime) -> dict:
     }
 
 
-def _told(request: HttpRequest, key: Key, note: PortNote | None, now: datetime) -> dict:
-    """Return what people know of a port, seen or not, and who else has its number."""
+def _told(
+    request: HttpRequest, key: Key, note: PortNote | None, now: datetime, found: Port | None = None
+) -> dict:
+    """Return what people know and decided of a port, seen or not, and who else has its number."""
     host_id, protocol, number = key
+    booked = Booked.of(key, found, now) if request.user.has_perm(MAY["view"]) else None
+    own = booked.booking if booked and booked.is_own else None
     return {
+        "booked": booked,
+        "form": reservation_form(key, own, found) if booked else None,
         "host_id": host_id,
         "protocol": protocol,
         "number": number,
         "key": f"{host_id}/{protocol}/{number}",
+        "place": key,
         "version": note.version if note and note.host_id == host_id else 0,
         "risks": PortNote.RiskLevel,
         "is_of_all": host_id == EVERY_HOST,

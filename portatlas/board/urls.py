@@ -1,9 +1,18 @@
 from django.urls import path, re_path
 
 from collector.sweep import HOST_ID
-from portatlas.board import changes_page, host_pages, port_page, triage, views
+from portatlas.board import (
+    changes_page,
+    host_pages,
+    port_page,
+    projects,
+    reservations,
+    triage,
+    views,
+)
 
 PORT = rf"^ports/(?P<host_id>{HOST_ID}|\*)/(?P<protocol>tcp|udp)/(?P<number>[0-9]{{1,5}})/"
+PROJECT = r"^projects/(?P<project>[A-Za-z0-9][A-Za-z0-9._:@ -]{0,99})/"
 
 urlpatterns = [
     path("", views.board, name="board"),
@@ -13,6 +22,11 @@ urlpatterns = [
     re_path(PORT + "$", port_page.port, name="port"),
     re_path(PORT + "note/$", triage.note, name="note"),
     re_path(PORT + "move/$", triage.move, name="move"),
+    re_path(PORT + "reserve/$", reservations.reserve, name="reserve"),
+    re_path(PORT + "release/$", reservations.release, name="release"),
+    path("projects/", projects.projects, name="projects"),
+    re_path(PROJECT + "$", projects.project, name="project"),
+    re_path(PROJECT + "release/$", projects.release, name="project-release"),
     path("hosts/", host_pages.hosts, name="hosts"),
     re_path(rf"^hosts/(?P<host_id>{HOST_ID})/$", host_pages.host, name="host"),
     path("changes/", changes_page.changes, name="changes"),

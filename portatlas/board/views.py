@@ -13,7 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from collector.models import Host
 from collector.retirement import is_retired
-from portatlas import moves
+from portatlas import facets, moves
 from portatlas.board import revision
 from portatlas.board.browser import browser_of
 from portatlas.board.cards import TOLD, cards
@@ -76,6 +76,7 @@ def board(request: HttpRequest) -> HttpResponse:
         may_write=may_write,
         browser=browser_of(request),
         moved=_moved(rows),
+        beside=facets.shown(request.facets, rows, now),
         link=selection.link,
     )
     looked_at = max(map(last_look, shown), default=None)

@@ -39,8 +39,9 @@ def of_board(row):
 
 
 # Session, user, port with its host and note, history of the note, ports of its number and their
-# count, what the same program holds, the oldest event, two of the past, three of the timeline.
-SEEN = 13
+# count, its reservation and the history of that, what the same program holds, the oldest event,
+# two of the past, three of the timeline.
+SEEN = 15
 
 
 @pytest.mark.usefixtures("at_noon")
@@ -86,15 +87,15 @@ def test_a_question_about_the_past_costs_eight_queries_at_most(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_page_of_a_note_alone_costs_seven_queries(
+def test_the_page_of_a_note_alone_costs_nine_queries(
     count, admin_client, open_port, write_note, django_assert_num_queries
 ):
-    """Session, user, no port, note, its history, ports of its number and their count."""
+    """Session, user, no port, note, its history, the reservation and its, ports of its number."""
     write_note(80)
     for number in range(count):
         open_port(80, host_id=f"other-{number}")
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         response = admin_client.get(PAGE)
 
     assert response.status_code == 200

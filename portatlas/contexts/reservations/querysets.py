@@ -1,5 +1,6 @@
 """What is asked of the reservations that hold."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
@@ -44,11 +45,14 @@ class ReservationQuerySet(models.QuerySet):
 
     def about_any(self, keys: Iterable[tuple[str, str, int]]):
         """Keep what speaks of any of these ports, in one statement: its own, or every host's."""
-        keys = set(keys)
-        return self.filter(
-            host_id__in={EVERY_HOST, *(key[0] for key in keys)},
-            port__in={key[2] for key in keys},
-        )
+        numbers = defaultdict(set)
+        for host_id, protocol, port in keys:
+            numbers[Place(host_id, protocol)].add(port)
+            numbers[Place(EVERY_HOST, protocol)].add(port)
+        found = Q(pk__in=[])
+        for place, ports in numbers.items():
+            found |= Q(**place._asdict(), port__in=ports)
+        return self.filter(found)
 
     def gaps(self, place: Place, within: range) -> list[range]:
         """
