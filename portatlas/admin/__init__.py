@@ -2,7 +2,15 @@
 
 from django.contrib import admin
 
-from portatlas.admin import facts, notes, people, ports, saved_views, schedule  # noqa: F401  # they register
+from portatlas.admin import (  # noqa: F401  # they register
+    facts,
+    notes,
+    people,
+    ports,
+    reservations,
+    saved_views,
+    schedule,
+)
 
 admin.site.site_header = admin.site.site_title = "Port Atlas"
 admin.site.index_title = "Facts and memory"

@@ -175,6 +175,18 @@ class Reservation(Port):
     def __str__(self) -> str:
         return f"{self.project} ({values.named(self.key)})"
 
+    def clean(self) -> None:
+        """Look at what a field that may be empty lets pass: nothing of the wrong kind."""
+        checks = {"tags": values.tags, "metadata": values.metadata}
+        errors = {}
+        for name, check in checks.items():
+            try:
+                check(getattr(self, name))
+            except ValidationError as exc:
+                errors[name] = exc
+        if errors:
+            raise ValidationError(errors)
+
     @property
     def is_for_every_host(self) -> bool:
         return self.host_id == values.EVERY_HOST

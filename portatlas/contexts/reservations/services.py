@@ -10,16 +10,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms.models import model_to_dict
 
-from portatlas.contexts.reservations import finding, history, lock, rules
+from portatlas.contexts.reservations import allocation, finding, history, lock, rules
 from portatlas.contexts.reservations.finding import NoneFreeError
 from portatlas.contexts.reservations.models import (
     HOLDER,
-    AllocationRule,
     Reservation,
     ReservationEvent,
 )
 from portatlas.contexts.reservations.querysets import Place
-from portatlas.contexts.reservations.rules import Claim, Rule
+from portatlas.contexts.reservations.rules import Claim
 from portatlas.contexts.reservations.values import named
 
 MOST = 1_000  # ports that are requested at once
@@ -149,7 +148,7 @@ def find(wanted: Request, *, by: Actor) -> list[int]:
     """Return free ports, which are nobody's until they are reserved. Raises RefusedError."""
     place = wanted.place
     claim = Claim(*place, wanted.project, by.teams)
-    ranges = rules.allowed(_rules(), claim, wanted.within, wanted.usual)
+    ranges = rules.allowed(allocation.in_force(), claim, wanted.within, wanted.usual)
     if not ranges:
         raise RefusedError(_nowhere(wanted, claim))
     avoided = wanted.avoid(range(ranges[0].start, ranges[-1].stop))
@@ -274,18 +273,12 @@ def _release_run_out(place: Place, at: datetime) -> None:
     end(list(Reservation.objects.at(place).run_out(at)), at=at, why=history.RAN_OUT)
 
 
-def _rules() -> list[Rule]:
-    columns = ("project", "team__name", "host_id", "protocol", "first", "last", "reason")
-    rows = AllocationRule.objects.values_list(*columns)
-    return [Rule(row[0], row[1] or "", *row[2:]) for row in rows]
-
-
 def _claim(wanted: Reservation, by: Actor) -> Claim:
     return Claim(wanted.host_id, wanted.protocol, wanted.project, by.teams)
 
 
 def _raise_unless_allowed(claim: Claim, port: int) -> None:
-    if why := rules.refusal(_rules(), claim, port):
+    if why := rules.refusal(allocation.in_force(), claim, port):
         raise RefusedError(why)
 
 
@@ -298,7 +291,7 @@ def _taken(key: Key, in_the_way: list[Reservation]) -> str:
 
 
 def _nowhere(wanted: Request, claim: Claim) -> str:
-    mine = rules.own(_rules(), claim)
+    mine = rules.own(allocation.in_force(), claim)
     if mine:
         spans = ", ".join(rule.span for rule in mine)
         return f"The ports of {mine[0].owner} are {spans}: none of those asked for is one of them."

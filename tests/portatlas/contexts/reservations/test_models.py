@@ -94,13 +94,17 @@ def test_the_database_refuses_an_action_that_nobody_knows(db):
         ("metadata", {"a": "\ud800"}),
         ("metadata", {"a": float("nan")}),
         ("metadata", {"a": "x" * 16_384}),
+        ("metadata", []),
+        ("metadata", None),
+        ("tags", {}),
+        ("tags", ""),
     ],
 )
 def test_what_no_database_or_terminal_should_be_given_is_refused(field, value):
     wanted = Reservation(**KEY | {"project": "shop", "reserved_at": NOON} | {field: value})
 
     with pytest.raises(ValidationError) as caught:
-        wanted.clean_fields()
+        wanted.full_clean(validate_unique=False, validate_constraints=False)
 
     assert list(caught.value.message_dict) == [field]
 
