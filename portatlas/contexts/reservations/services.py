@@ -169,7 +169,7 @@ def find(wanted: Request, *, by: Actor) -> list[int]:
 def refusal(key: Key, project: str, *, by: Actor) -> str:
     """Say why the rules don't give a port to a project, "" if they do."""
     host_id, protocol, port = key
-    return rules.refusal(_rules(), Claim(host_id, protocol, project, by.teams), port)
+    return rules.refusal(allocation.in_force(), Claim(host_id, protocol, project, by.teams), port)
 
 
 @transaction.atomic
