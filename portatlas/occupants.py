@@ -10,8 +10,9 @@ from collector.models import PortRuntime
 from portatlas.contexts.reservations.models import HOLDER, Reservation
 from portatlas.contexts.reservations.services import Key
 from portatlas.contexts.reservations.values import EVERY_HOST
+from portatlas.moment import iso
 
-TOLD = ("host_id", *HOLDER)
+TOLD = ("host_id", "current_pid", *HOLDER, "active_since")
 
 
 def of(reservations: Iterable[Reservation]) -> dict[Key, list[PortRuntime]]:
@@ -24,9 +25,7 @@ def of(reservations: Iterable[Reservation]) -> dict[Key, list[PortRuntime]]:
     )
     found: dict[Key, list[PortRuntime]] = defaultdict(list)
     listening = PortRuntime.objects.filter(Exists(reserved), current_state="active")
-    for port in listening.order_by("host_id").only(
-        "host_id", "protocol", "port", "current_pid", *HOLDER
-    ):
+    for port in listening.order_by("host_id").only("protocol", "port", *TOLD):
         own = port.host_id, port.protocol, port.port
         found[own if own in wanted else (EVERY_HOST, *own[1:])].append(port)
     return found
@@ -34,4 +33,9 @@ def of(reservations: Iterable[Reservation]) -> dict[Key, list[PortRuntime]]:
 
 def as_json(port: PortRuntime) -> dict[str, Any]:
     """Return who holds a port, and on which host."""
-    return {name: getattr(port, name) for name in TOLD} | {"pid": port.current_pid}
+    return {
+        "host_id": port.host_id,
+        "pid": port.current_pid,
+        **{name: getattr(port, name) for name in HOLDER},
+        "active_since": iso(port.active_since),
+    }

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from django.utils import timezone
 
-from portatlas import booking_rows
+from portatlas import booking_rows, occupants
 from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.services import Actor, Key
 from portatlas.contexts.reservations.values import named
@@ -30,7 +30,7 @@ def add_arguments(parser):
     key.add_arguments(parser)
     parser.add_argument("--project", default="", help="for this project, by the rules")
     add_performer(parser)
-    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.add_argument("--json", action="store_true", help="answer as the API does, and why")
 
 
 def run(command, options):
@@ -70,11 +70,12 @@ class Verdict(NamedTuple):
         return {
             **dict(zip(booking_rows.KEY, self.found.key, strict=True)),
             "status": self.found.status.value,
-            "is_free": not self.reasons,
-            "reasons": self.reasons,
-            "remarks": self.remarks,
-            "nearest": self.nearest,
             "reservation": booking and booking_rows.as_json(booking),
+            "listener": self.found.port and occupants.as_json(self.found.port),
+            "obstacles": list(self.found.obstacles),
+            "may_reserve": not self.reasons,
+            "reasons": self.reasons,
+            "nearest": self.nearest,
         }
 
     def told(self) -> Iterator[str]:
@@ -87,7 +88,7 @@ class Verdict(NamedTuple):
             yield f"{name} is free."
         yield from (f"  {reason}" for reason in self.reasons)
         if self.remarks:
-            yield f"  It is {' and '.join(self.remarks)}: who asks for any port isn't given it."
+            yield f"  It is {', '.join(self.remarks)}: who asks for any port isn't given it."
         if self.nearest:
             yield f"The nearest free port is {self.nearest}."
 

@@ -29,7 +29,7 @@ def run(command, options):
             | {"held_by": [occupants.as_json(port) for port in held[each.key]]}
             for each in bookings
         ]
-        told = {"projects": len(projects), **every.as_json(), "in_use": rows}
+        told = {**every.as_json(), "project_count": len(projects), "in_use": rows}
         command.say(lines.as_text(told))
         return
     of_projects = f" of {len(projects)} project{'s' * (len(projects) != 1)}" if projects else ""
