@@ -41,7 +41,7 @@ def test_history_tells_the_newest_first_and_what_was_changed(port, django_user_m
         [*at, "released", "8080/tcp", "other", "blog", "ann"],
         [
             *(*at, "renewed", "8080/tcp", "other", "blog", "ann"),
-            *("project", "shop", "→", "blog,", "tags", "none", "→", "['a']"),
+            *("project", "shop", "→", "blog,", "tags", "none", "→", "a"),
         ],
         [*at, "reserved", "8080/tcp", "other", "shop", "ann"],
     ]

@@ -67,13 +67,17 @@ def table(events: list[ReservationEvent]):
 
 
 def told(details: dict[str, Any]) -> list[str]:
-    """Say the details of a line, its changes each as `name old → new`."""
+    """Say the details of a line by their names, as databases have no order for them."""
     changes = details.get("changes", {})
     said = [
-        str(value) if name == "why" else f"{name} {value}"
-        for name, value in details.items()
+        str(value) if name == "why" else f"{name} {_word(value)}"
+        for name, value in sorted(details.items())
         if name != "changes"
     ]
     return said + [
-        f"{name} {old or 'none'} → {new or 'none'}" for name, (old, new) in changes.items()
+        f"{name} {_word(old)} → {_word(new)}" for name, (old, new) in sorted(changes.items())
     ]
+
+
+def _word(value: Any) -> str:
+    return (" ".join(map(str, value)) if isinstance(value, list) else str(value or "")) or "none"
