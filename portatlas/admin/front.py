@@ -1,4 +1,4 @@
-"""The first page of the admin: what listens, in one sentence, and the saved views."""
+"""The first page of the admin: what listens and what is reserved, and the saved views."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -6,6 +6,8 @@ from django.utils import timezone
 
 from collector.models import Host
 from collector.retirement import present
+from portatlas.booking_tally import Counts, by_project
+from portatlas.bookings import Status
 from portatlas.models import MAY_WRITE, SEE_PORTS, SavedView
 from portatlas.overview import Overview
 from portatlas.tally import tally
@@ -26,4 +28,12 @@ def index(request: HttpRequest) -> HttpResponse:
             "views": SavedView.objects.all(),
             "may_look": request.user.has_perms(MAY_WRITE),
         }
+    if request.user.has_perm("reservations.view_reservation"):
+        extra["bookings"] = _bookings()
     return admin.site.index(request, extra)
+
+
+def _bookings() -> list[tuple[Status, int]]:
+    """Count the reservations in each status that there is, the most urgent first."""
+    counts = Counts.of(by_project(timezone.now()).values()).by_status
+    return [(status, counts[status]) for status in Status if counts[status]]

@@ -159,6 +159,21 @@ def test_the_list_is_filtered_and_searched(query, ports, admin_client, one_of_ea
     assert set(shown(admin_client.get(f"{LIST}{query}"))) == ports
 
 
+def test_the_first_page_counts_what_is_reserved(admin_client, one_of_each):
+    page = admin_client.get("/admin/")
+
+    counts = {status.value: count for status, count in page.context["bookings"]}
+    assert counts == {"violated": 1, "in-use": 1, "stale": 1, "reserved": 1}
+    assert f'href="{LIST}?status=violated">1 violated</a>' in page.text
+
+
+def test_the_first_page_counts_nothing_for_who_may_not_see_it(client, django_user_model, reserved):
+    reserved(8080)
+    client.force_login(django_user_model.objects.create_user("guest", is_staff=True))
+
+    assert "Reserved ports" not in client.get("/admin/").text
+
+
 def test_the_list_is_sorted_by_how_urgent_a_status_is(admin_client, one_of_each):
     place = admin_client.get(LIST).context["cl"].list_display.index("status")
 

@@ -148,8 +148,8 @@ def test_the_first_page_costs_the_same_for_any_number(
     for number in range(1, 1 + count):
         open_port(number, host_id=f"host-{number}")
 
-    # Hosts, three counts, saved views, recent actions.
-    with django_assert_num_queries(6):
+    # Hosts, three counts, saved views, reservations, recent actions.
+    with django_assert_num_queries(7):
         first_page()
 
 

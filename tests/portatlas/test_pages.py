@@ -33,8 +33,8 @@ PAGES = [
     ("/ports/atlas/tcp/1000/note/?own=1", 5),
     # ... which was never seen: its note.
     ("/ports/atlas/tcp/1/note/", 6),
-    # Session, user; hosts, three counts, saved views; the last actions.
-    ("/admin/", 8),
+    # Session, user; hosts, three counts, saved views; reservations; the last actions.
+    ("/admin/", 9),
     # Session, user, count, rows, and then the values of the filters: hosts, owners.
     ("/admin/portatlas/port/", 6),
     ("/admin/portatlas/port/{port}/change/", 5),
