@@ -161,6 +161,7 @@ UNSETTLED_TRUSTED = 55
 FLAPPING = 20
 ACTIVE_CLIENTS = (13, 41)
 GONE_CLIENT = 71
+SAID = (10, 14, 15)  # the ranks that follow from what somebody said of a port
 UNEXPLAINED = (11, 13, 15, 40, 41)  # the ranks of what listens and has no note
 NOT_LISTENING = (30, 70, GONE_CLIENT)  # the ranks of what disappeared
 NEVER_SEEN = 80  # a note without a fact

@@ -132,5 +132,5 @@ def _arrived() -> Q:
     is_young = ~Q(states.lasted(watched, ARRIVAL, "first_seen_at")) | (
         Q(is_client=True) & ~Q(states.lasted(watched, SETTLED_IN, "first_seen_at"))
     )
-    # That its note calls it suspicious is no finding of a look.
-    return Q(Exists(first)) & is_young & ~Q(standing__rank=10)
+    # That its note calls it suspicious, or that it is another's, is no finding of a look.
+    return Q(Exists(first)) & is_young & ~Q(standing__rank__in=states.SAID)

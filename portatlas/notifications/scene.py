@@ -1,4 +1,4 @@
-"""What names the state of all facts and notes, read in one statement."""
+"""What names the state of all facts, notes and reservations, read in one statement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from django.db.models import BigIntegerField, IntegerField, QuerySet, Subquery
 
 from collector.models import Host, PortEvent
 from notes.models import PortNote
+from portatlas.contexts.reservations.models import ReservationEvent
 from portatlas.notifications.conditions import OVERLAP
 
 
@@ -23,7 +24,8 @@ class Count(Subquery):
 @dataclass(frozen=True)
 class Scene:
     """
-    All hosts, and the numbers of the last event and of the last change of a note.
+    All hosts, and the numbers of the last event and of the last change of a note and of a
+    reservation.
 
     Of two transactions the later one may have the lower numbers; so how many of the last numbers
     are taken counts, too.
@@ -32,17 +34,22 @@ class Scene:
     hosts: Sequence[Host]
     last_event: int = 0
     last_note: int = 0
+    last_reservation: int = 0
     taken_events: int = 0
     taken_notes: int = 0
+    taken_reservations: int = 0
 
     @classmethod
     def read(cls) -> Self:
         events, notes = PortEvent.objects.all(), PortNote.history.all()
+        reservations = ReservationEvent.objects.all()
         newest = {
             "last_event": _last(events),
             "last_note": _last(notes),
+            "last_reservation": _last(reservations),
             "taken_events": Count(_newest(events)),
             "taken_notes": Count(_newest(notes)),
+            "taken_reservations": Count(_newest(reservations)),
         }
         hosts = list(Host.objects.annotate(**newest))
         found = {name: getattr(host, name) or 0 for host in hosts[:1] for name in newest}
@@ -60,7 +67,9 @@ class Scene:
             + (() if host.digest else (host.last_look_at,))
             for host in self.hosts
         ]
-        whole = repr((told, self.last_event, self.last_note, self.taken_events, self.taken_notes))
+        last = self.last_event, self.last_note, self.last_reservation
+        taken = self.taken_events, self.taken_notes, self.taken_reservations
+        whole = repr((told, last, taken))
         return blake2b(whole.encode(), digest_size=16).hexdigest()
 
 

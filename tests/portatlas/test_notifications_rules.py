@@ -17,10 +17,12 @@ from collector.services import reconcile
 from collector.sweep import Owner, OwnerState, Scope
 from notes import services as notes
 from notes.models import PortNote
+from portatlas.contexts.reservations.services import Actor, release
 from portatlas.notifications.models import Channel, Delivery, Matter, Rule
 from portatlas.notifications.watch import evaluate
 from tests.collector.sweeps import TICK, listener, sweep
 from tests.conftest import NOON
+from tests.portatlas.bookings import reserved
 
 pytestmark = pytest.mark.django_db
 
@@ -301,6 +303,25 @@ def test_a_judgement_is_told_with_the_next_look(story, make_rule):
     notes.save(PortNote(host_id="atlas", port=80, risk_level="suspicious"), by=user)
 
     assert story.look(A) == ["1 suspicious port: 80/tcp on atlas"]
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+def test_that_a_port_is_reserved_for_another_is_told_with_the_next_look(looks, story, make_rule):
+    make_rule("suspicious")
+    for _ in range(looks):
+        story.look(A)
+    reserved(80, process_name="caddy")
+
+    assert story.look(A) == ["1 suspicious port: 80/tcp on atlas"]
+
+
+def test_that_a_reserved_port_is_its_own_again_is_told(story, make_rule):
+    make_rule("suspicious", tells_recovery=True)
+    reserved(80, process_name="caddy")
+    story.look(A)
+    release(("atlas", "tcp", 80), by=Actor("ann"), at=story.now)
+
+    assert story.look(A) == ["1 port no longer suspicious: 80/tcp on atlas"]
 
 
 def test_a_ghost_is_told_and_its_return(story, make_rule):
