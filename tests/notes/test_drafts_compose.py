@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from notes.exchange.drafts import compose, draft
+from notes.exchange.drafts import draft, publishing
 from notes.exchange.sources import Kind
 from tests.notes.drafted import note, read, refused, said
 
@@ -150,7 +150,7 @@ def test_more_ports_than_a_file_may_have_are_refused(monkeypatch):
 
 
 def test_more_services_than_a_file_may_have_are_refused(monkeypatch):
-    monkeypatch.setattr(compose, "MOST_SERVICES", 1)
+    monkeypatch.setattr(publishing, "MOST_SERVICES", 1)
 
     assert refused(Kind.COMPOSE, "services: {a: {}, b: {}}") == [
         "line 1: It has more than 1 services."
