@@ -85,7 +85,7 @@ def ask(
     deadline = clock() + patience
     before = _with_newest(Host.objects.filter(pk=host_id)).first()
     try:
-        _send(patience)
+        send(patience)
     except (OperationalError, OSError) as exc:
         return Answer(NO_QUEUE.format(safe(str(exc), 200).rstrip("."), BY_HAND))
     host = None
@@ -98,8 +98,12 @@ def ask(
     return _answer(host, before)
 
 
-def _send(patience: float) -> None:
-    """Queue the task. Raises OperationalError or OSError when the queue can't be used."""
+def send(patience: float) -> None:
+    """
+    Ask for a look, and wait for none: after so many seconds nobody has to look any more.
+
+    Raises OperationalError or OSError when the queue can't be used.
+    """
     bounded = min(patience, QUEUE_PATIENCE)
     # A connection of its own: those of the pool wait for a Redis that is silent for ever.
     options = {"socket_connect_timeout": bounded, "socket_timeout": bounded, "max_retries": 0}

@@ -7,6 +7,7 @@ from portatlas.terminal.door import Door
 from portatlas.terminal.port import (
     check,
     history,
+    kill,
     listing,
     projects,
     release,
@@ -43,6 +44,7 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     renew,
     request,
     run,
+    kill,
     listing,
     show,
     check,
