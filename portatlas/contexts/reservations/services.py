@@ -1,7 +1,6 @@
 """Write reservations: they are made, renewed and released here, with who did it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms.models import model_to_dict
 
-from portatlas.contexts.reservations import allocation, finding, history, lock, rules
-from portatlas.contexts.reservations.finding import NoneFreeError
+from portatlas.contexts.reservations import allocation, history, lock, rules
+from portatlas.contexts.reservations.finding import Free, NoneFreeError
 from portatlas.contexts.reservations.models import (
     HOLDER,
     Reservation,
@@ -84,7 +83,7 @@ class Request:
     near: int | None = None
     adjacent: bool = False
     terms: Mapping[str, Any] = field(default_factory=dict)
-    avoid: Callable[[range], Mapping[str, AbstractSet[int]]] = lambda within: {}
+    avoid: Callable[[range], Mapping[str, Iterable[int]]] = lambda within: {}
     is_usable: Callable[[int], bool] = lambda port: True
 
 
@@ -99,7 +98,7 @@ def reserve(wanted: Reservation, *, by: Actor, at: datetime) -> Reservation:
     wanted.requested_by, wanted.reserved_at = by.name, at
     _raise_unless_right(wanted, at)
     lock.take()
-    _release_run_out(Place(wanted.host_id, wanted.protocol), at)
+    _release_run_out(at)
     in_the_way = list(Reservation.objects.about(wanted.key))
     if [each.key for each in in_the_way] == [wanted.key] and (
         in_the_way[0].project == wanted.project
@@ -136,7 +135,7 @@ def request(wanted: Request, *, by: Actor, at: datetime) -> list[Reservation]:
     ]
     _raise_unless_right(new[0], at)
     lock.take()
-    _release_run_out(place, at)
+    _release_run_out(at)
     for reservation, port in zip(new, find(wanted, by=by), strict=True):
         reservation.port = port
     Reservation.objects.bulk_create(new)
@@ -151,19 +150,16 @@ def find(wanted: Request, *, by: Actor) -> list[int]:
     ranges = rules.allowed(allocation.in_force(), claim, wanted.within, wanted.usual)
     if not ranges:
         raise RefusedError(_nowhere(wanted, claim))
-    avoided = wanted.avoid(range(ranges[0].start, ranges[-1].stop))
-    gaps = [gap for each in ranges for gap in Reservation.objects.gaps(place, each)]
+    span = range(ranges[0].start, ranges[-1].stop)
+    taken = {"reserved": Reservation.objects.numbers(place, span)} | wanted.avoid(span)
+    free = Free(ranges)
+    left_out = {reason: free.leave_out(ports) for reason, ports in taken.items()}
     try:
-        return finding.choose(
-            gaps,
-            count=wanted.count,
-            avoid=frozenset().union(*avoided.values()),
-            near=wanted.near,
-            adjacent=wanted.adjacent,
-            is_usable=wanted.is_usable,
+        return free.choose(
+            wanted.count, near=wanted.near, adjacent=wanted.adjacent, is_usable=wanted.is_usable
         )
     except NoneFreeError as exc:
-        raise RefusedError(_too_few(wanted, ranges, gaps, avoided, len(exc.found))) from exc
+        raise RefusedError(_too_few(wanted, ranges, left_out, len(exc.found))) from exc
 
 
 def refusal(key: Key, project: str, *, by: Actor) -> str:
@@ -269,8 +265,8 @@ def _raise_unless_right(reservation: Reservation, at: datetime) -> None:
         raise ValidationError({"expires_at": "That is over: say a time to come."})
 
 
-def _release_run_out(place: Place, at: datetime) -> None:
-    end(list(Reservation.objects.at(place).run_out(at)), at=at, why=history.RAN_OUT)
+def _release_run_out(at: datetime) -> None:
+    end(list(Reservation.objects.run_out(at)), at=at, why=history.RAN_OUT)
 
 
 def _claim(wanted: Reservation, by: Actor) -> Claim:
@@ -298,21 +294,9 @@ def _nowhere(wanted: Request, claim: Claim) -> str:
     return f"None of these ports is for {wanted.project}: they belong to others, by the rules."
 
 
-def _too_few(
-    wanted: Request,
-    ranges: list[range],
-    gaps: list[range],
-    avoided: Mapping[str, AbstractSet[int]],
-    found: int,
-) -> str:
+def _too_few(wanted: Request, ranges: list[range], taken: Mapping[str, int], found: int) -> str:
     """Say how many of the ports are free, and what is with the others, each told once."""
-    every = sum(map(len, ranges))
-    left = {port for gap in gaps for port in gap}
-    counts = {"reserved": every - len(left)}
-    for reason, ports in avoided.items():
-        counts[reason] = len(left & ports)
-        left -= ports
-    told = ", ".join(f"{number} {reason}" for reason, number in counts.items() if number)
+    told = ", ".join(f"{number} {reason}" for reason, number in taken.items() if number)
     row = " in a row" if wanted.adjacent and wanted.count > 1 else ""
     asked = f"{wanted.count} free ports{row} were" if wanted.count > 1 else "A free port was"
     spans = ", ".join(f"{each.start}-{each.stop - 1}" for each in ranges)
