@@ -362,8 +362,17 @@ def test_a_reservation_is_shown_as_json_with_its_status(port, reserved):
 
 def test_texts_that_others_chose_do_nothing_to_a_terminal(port, open_port, reserved):
     open_port(8080, process_name="ng\x1b[31minx")
+    open_port(8081, process_name="ng\x1b[31minx")
     reserved(8080, process_name="\x1b]0;x\x07", description="a\x1b[2J")
 
-    printed = [port(*said)[0] for said in (("list",), ("show", "atlas:8080"), ("summary",))]
+    shown = [port(*said)[0] for said in (("list",), ("show", "atlas:8080"), ("summary",))]
+    refused = port("reserve", "atlas:8081", "--project", "shop")[1]
 
-    assert [text.isascii() and "\x1b" not in text for text in printed] == [True] * 3
+    assert ["\x1b" in text for text in (*shown, refused)] == [False] * 4
+
+
+@pytest.mark.parametrize("said", [["--color", "always", "list"], ["list", "--color", "always"]])
+def test_colours_are_asked_for_before_or_behind_the_subcommand(said, port, reserved):
+    reserved(8080)
+
+    assert "\x1b[" in port(*said)[0]

@@ -111,6 +111,20 @@ def test_why_a_port_is_not_free_is_told_and_the_nearest_that_is(port, open_port,
     assert code == Exit.REFUSED
 
 
+@pytest.mark.parametrize(
+    ("asked", "reserved_on", "where"),
+    [("atlas", "*", "on every host "), ("*", "atlas", "on atlas "), ("atlas", "atlas", "")],
+)
+def test_where_a_port_is_reserved_is_told_if_it_is_elsewhere(
+    asked, reserved_on, where, capsys, reserved
+):
+    reserved(20550, host_id=reserved_on)
+
+    out, _, _ = run(capsys, "port", "check", f"{asked}:20550")
+
+    assert out.splitlines()[1] == f"  It is reserved {where}by shop."
+
+
 def test_a_port_of_others_by_the_rules_is_free_for_these_alone(port):
     AllocationRule.objects.create(project="shop", first=20510, last=20519, reason="Ask ann.")
 

@@ -5,12 +5,13 @@ from argparse import SUPPRESS
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
+from collector.text import safe
 from portatlas.contexts.reservations.services import NotReservedError, RefusedError
 from portatlas.terminal.door import Door, Formatter, wrong
 from portatlas.terminal.exits import TOLD, Exit
 from portatlas.terminal.port import terms
 from portatlas.terminal.port.subcommands import SUBCOMMANDS
-from portatlas.terminal.screen import WHEN
+from portatlas.terminal.screen import LONGEST, WHEN
 
 BY_NAME = {each.NAME: each for each in SUBCOMMANDS}
 
@@ -37,6 +38,6 @@ class Command(Door):
         except NotReservedError as exc:
             self.nothing(str(exc))
         except RefusedError as exc:
-            raise CommandError(str(exc), returncode=Exit.REFUSED) from exc
+            raise CommandError(safe(str(exc), LONGEST), returncode=Exit.REFUSED) from exc
         except ValidationError as exc:
-            raise wrong(terms.errors(exc)) from exc
+            raise wrong(safe(terms.errors(exc), LONGEST)) from exc

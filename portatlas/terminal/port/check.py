@@ -8,9 +8,8 @@ from typing import Any, NamedTuple, Self
 from django.utils import timezone
 
 from portatlas import booking_rows, occupants
-from portatlas.contexts.reservations import services
+from portatlas.contexts.reservations import services, values
 from portatlas.contexts.reservations.services import Actor, Key
-from portatlas.contexts.reservations.values import named
 from portatlas.ground import ground
 from portatlas.reserving import BOUND, LISTENING, Check
 from portatlas.terminal.exits import Exit
@@ -79,7 +78,7 @@ class Verdict(NamedTuple):
         }
 
     def told(self) -> Iterator[str]:
-        name = named(self.found.key)
+        name = values.named(self.found.key)
         if self.reasons:
             yield f"{name} is not free."
         elif self.found.booking:
@@ -97,8 +96,10 @@ def against(found: Check) -> list[str]:
     """Say why a port can't be reserved by another project, whatever the rules are."""
     said = []
     if booking := found.booking:
+        elsewhere = booking.host_id != found.key[0]
+        where = f" on {values.where(booking.host_id)}" if elsewhere else ""
         until = f" until {lines.minute(booking.expires_at)}" if booking.expires_at else ""
-        said.append(f"It is reserved by {booking.project}{until}.")
+        said.append(f"It is reserved{where} by {booking.project}{until}.")
     if found.port:
         said.append(f"It is held by {lines.occupant(found.port)}.")
     if BOUND in found.obstacles:

@@ -80,4 +80,5 @@ def told(details: dict[str, Any]) -> list[str]:
 
 
 def _word(value: Any) -> str:
-    return (" ".join(map(str, value)) if isinstance(value, list) else str(value or "")) or "none"
+    words = value if isinstance(value, list) else [value or ""]
+    return " ".join(map(str, words)) or "none"
