@@ -13,7 +13,7 @@ from portatlas.contexts.reservations.models import ReservationEvent
 from portatlas.contexts.reservations.services import Key
 from portatlas.contexts.reservations.values import EVERY_HOST, named
 from portatlas.models import Booking, Port
-from portatlas.reserved import is_violated, until, whom
+from portatlas.reserved import holder, is_violated, until, whom
 from portatlas.words import ago
 
 LINES = 10  # of the history that a page tells
@@ -107,12 +107,15 @@ class Booked(NamedTuple):
         lines = ReservationEvent.objects.filter(
             host_id__in=[host_id, EVERY_HOST], protocol=protocol, port=number
         )
+        status = _status(booking, port) if booking else Status.FREE
+        is_anothers = status == Status.VIOLATED and port is not None
+        held = (Said("Held by", holder(booking, port)),) if is_anothers else ()
         return cls(
             booking,
-            stand=Stand.of(_status(booking, port) if booking else Status.FREE),
+            stand=Stand.of(status),
             project_link=reverse("project", args=[booking.project]) if booking else "",
             is_inherited=booking is not None and booking.host_id != host_id,
-            facts=tuple(_facts(booking, now)) if booking else (),
+            facts=(*held, *_facts(booking, now)) if booking else (),
             revision=services.revision(booking) if booking else "",
             others=tuple(map(_other, others)),
             history=tuple(line(each, now) for each in lines[:LINES]),
@@ -165,9 +168,15 @@ def line(event: ReservationEvent, now: datetime) -> Line:
         named(event.key),
         event.project,
         reverse("project", args=[event.project]) if event.project else "",
-        event.performed_by or (f"seen on {event.seen_on}" if event.seen_on else ""),
+        _who(event),
         _details(event.details),
     )
+
+
+def _who(event: ReservationEvent) -> str:
+    if event.performed_by:
+        return f"by {event.performed_by}"
+    return f"seen on {event.seen_on}" if event.seen_on else ""
 
 
 def _details(details: dict[str, Any]) -> str:

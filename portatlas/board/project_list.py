@@ -76,7 +76,7 @@ def projects(now: datetime, named: str = "") -> list[Project]:
         project = found.setdefault(name, Project(name))
         project.counts[status] = count
         if first and (project.runs_out is None or first < project.runs_out):
-            project.runs_out, project.ends = first, until(first, now)
+            project.runs_out, project.ends = first, until(first, now).removeprefix("until ")
     return sorted(found.values(), key=lambda each: each.place)
 
 

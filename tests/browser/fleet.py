@@ -13,6 +13,8 @@ from django_celery_beat.models import (
 )
 
 from collector.models import Coverage, HostEvent, PortEvent, PortRuntime, Transient
+from portatlas.contexts.reservations import services as reservations
+from portatlas.contexts.reservations.models import AllocationRule, Reservation
 from portatlas.notifications.models import Channel, Delivery, Rule
 from portatlas.tokens import services as tokens
 
@@ -108,6 +110,20 @@ class Fleet:
         HostEvent.objects.create(host=port.host, event_type="rebooted", timestamp=self.now)
         return port
 
+    def reserved_ports(self):
+        """Ports of projects: used, held by somebody else, unused for long, for every host."""
+        self.port(8080, process_name="python3", user="bob")
+        self.port(8081, process_name="gunicorn", unit="shop.service")
+        self.port(9000, host_id="beta", process_name=LONG[:255])
+        two_days, long_ago = timedelta(days=2), self.now - timedelta(days=50)
+        terms = {"description": LONG, "expires_at": self.now + two_days, "tags": ["prod"]}
+        self.reserve(8080, process_name="nginx", user="www-data", **terms)
+        self.reserve(8081)
+        self.reserve(8082, at=long_ago)
+        self.reserve(9000, host_id="*", project=LONG[:100], process_name=LONG[1:255])
+        self.reserve(9001, host_id="beta", project="blog: 2 @home", auto_release=True)
+        AllocationRule.objects.create(project="shop", first=8080, last=8099)
+
     def one_of_each(self):
         """A row in every table that the admin shows."""
         port = self.storied_port()
@@ -162,6 +178,10 @@ class Fleet:
         # However long a test takes, nobody falls silent in it.
         defaults = {"last_look_at": self.now, "last_sweep_at": self.now, "sweep_interval": 3600}
         return self.add_host(host_id, **defaults | fields)
+
+    def reserve(self, port, *, host_id="atlas", project="shop", at=None, **terms):
+        wanted = Reservation(host_id=host_id, port=port, project=project, **terms)
+        return reservations.reserve(wanted, by=reservations.Actor("alice"), at=at or self.now)
 
     def port(self, number, **fields):
         self.host(fields.get("host_id", "atlas"))

@@ -26,3 +26,9 @@ def annotate(page: Page) -> None:
         box.check()
     page.get_by_role("button", name="Annotate…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Annotate 3 ports")
+
+
+def unfold_reservation(page: Page) -> None:
+    """Show the form of a port's reservation."""
+    page.locator("[aria-labelledby=reservation] summary").click()
+    expect(page.get_by_label("Project")).to_be_visible()

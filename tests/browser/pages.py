@@ -11,7 +11,7 @@ from typing import NamedTuple
 from playwright.sync_api import Page
 
 from tests.browser.fleet import Fleet
-from tests.browser.hands import annotate, open_editor, open_help
+from tests.browser.hands import annotate, open_editor, open_help, unfold_reservation
 
 
 def only_look(page: Page) -> None:
@@ -46,6 +46,13 @@ PAGES = [
     OurPage("port of a silent host", "/ports/silent/tcp/22/", Fleet.three_hosts),
     OurPage("port never seen", "/ports/atlas/tcp/9000/", Fleet.thirty_ports),
     OurPage("port of every host", "/ports/*/tcp/22/", Fleet.note_for_every_host),
+    OurPage("board of reserved ports", "/", Fleet.reserved_ports),
+    OurPage("reserved port", "/ports/atlas/tcp/8080/", Fleet.reserved_ports, unfold_reservation),
+    OurPage("port reserved everywhere", "/ports/beta/tcp/9000/", Fleet.reserved_ports),
+    OurPage("reservation", "/ports/atlas/tcp/8080/reserve/", Fleet.reserved_ports),
+    OurPage("no projects", "/projects/", Fleet.nothing),
+    OurPage("projects", "/projects/", Fleet.reserved_ports),
+    OurPage("project", "/projects/shop/", Fleet.reserved_ports),
     OurPage("note", "/ports/atlas/tcp/443/note/", Fleet.storied_port),
     OurPage("first note", "/ports/atlas/tcp/22/note/", Fleet.one_port),
     OurPage("no hosts", "/hosts/", Fleet.nothing),

@@ -89,10 +89,10 @@ def test_the_page_of_a_port_says_who_may_take_it(admin_client, open_port):
 
     assert "Violated Reserved by shop ; somebody else holds it." in text
     assert (
-        "What for The front. For nginx Reserved 2026-01-01 12:00 UTC by alice "
+        "Held by python3 What for The front. For nginx Reserved 2026-01-01 12:00 UTC by alice "
         "Ends until 3 Jan, unless it is renewed"
     ) in text
-    assert "0 s ago Reserved shop alice" in text
+    assert "0 s ago Reserved shop by alice" in text
 
 
 def test_a_port_that_is_reserved_and_was_never_seen_is_found(admin_client):
@@ -318,7 +318,7 @@ def test_projects_are_listed_with_how_their_ports_stand_those_in_trouble_first(
     response = admin_client.get("/projects/")
 
     assert rows(response) == [
-        ["shop", "3", "1", "1", "1", "until 3 Jan", "53/udp on a, 8080-8089"],
+        ["shop", "3", "1", "1", "1", "3 Jan", "53/udp on a, 8080-8089"],
         ["blog", "1", "0", "0", "0", "none", "usual"],
     ]
     assert "2 projects have 4 ports reserved. 1 of them is held by somebody else." in words(
@@ -405,7 +405,7 @@ def test_the_page_of_a_project_shows_its_ports_and_who_holds_them(admin_client, 
         ["8080/tcp", "Violated", "atlas", "Front", "nginx", "python3", "2 Jan"],
     ]
     assert "shop has 2 ports reserved." in words(response)
-    assert "Reserved 9090/tcp on every host alice" in words(response)
+    assert "Reserved 9090/tcp on every host by alice" in words(response)
 
 
 def test_the_page_of_a_project_can_be_narrowed(admin_client, open_port):
