@@ -6,18 +6,16 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portatlas import booking_rows, occupants
 from portatlas.api import reservation_operations
 from portatlas.api.asking import TEXT
 from portatlas.api.notes import key_of
 from portatlas.api.reservation_serializers import ReservationSerializer
 from portatlas.api.reservations import ReservationDoor
 from portatlas.bookings import Status
-from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.models import HOLDER
 from portatlas.ground import ground
-from portatlas.models import KEY, SEE_PORTS
-from portatlas.reserving import BOUND
+from portatlas.models import SEE_PORTS
+from portatlas.verdict import Verdict
 
 PROJECT = OpenApiParameter(
     "project", TEXT, description="For which project: it may have its own, by the rules, too."
@@ -64,23 +62,11 @@ class ReservationCheck(ReservationDoor):
     @extend_schema(operation_id="reservations_check", parameters=[PROJECT])
     def get(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
         """Tell how a port stands; `*` asks for all hosts at once."""
-        key, by, here = key_of(host_id, protocol, port), self.actor(), ground()
-        project = request.query_params.get("project", "")
-        found = here.check(key, timezone.now())
-        refusal = services.refusal(key, project, by=by)
-        is_own = found.booking is not None and found.booking.project == project
-        is_held = not found.is_free or BOUND in found.obstacles
-        is_free = is_own or not (is_held or refusal)
-        is_easy = is_own or (is_free and not found.obstacles)
-        return Response(
-            {
-                **dict(zip(KEY, key, strict=True)),
-                "is_free": is_free,
-                "status": found.status,
-                "reservation": found.booking and booking_rows.as_json(found.booking),
-                "listener": found.port and occupants.as_json(found.port),
-                "refusal": refusal,
-                "obstacles": list(found.obstacles),
-                "nearest": None if is_easy else here.nearest(key, by=by, project=project),
-            }
+        verdict = Verdict.of(
+            ground(),
+            key_of(host_id, protocol, port),
+            request.query_params.get("project", ""),
+            by=self.actor(),
+            at=timezone.now(),
         )
+        return Response(verdict.as_json())

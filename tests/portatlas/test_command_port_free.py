@@ -155,6 +155,18 @@ def test_a_project_may_have_its_own(port, reserved, open_port):
     )
 
 
+def test_a_port_of_every_host_is_no_port_of_one_that_its_project_could_renew(port, reserved):
+    reserved(20500, host_id="*")
+
+    out, _, code = port("check", "20500", "--project", "shop")
+
+    assert out.splitlines()[:2] == [
+        "20500/tcp on atlas is not free.",
+        "  It is reserved on every host by shop.",
+    ]
+    assert code == port("reserve", "20500", "--project", "shop")[2] == Exit.REFUSED
+
+
 def test_what_nobody_is_given_who_asks_for_any_is_free_still(port, write_note):
     write_note(80)
     reasons = "noted, for privileged programs, named in /etc/services"
@@ -205,8 +217,8 @@ def test_how_a_port_stands_is_told_as_json(port, open_port, reserved):
                 "active_since": "2026-01-01T11:00:00Z",
             },
             "obstacles": ["in use"],
-            "may_reserve": False,
-            "reasons": ["It is reserved by shop.", "It is held by nginx (PID 42) on atlas."],
+            "is_free": False,
+            "refusal": "",
             "nearest": 20501,
         },
     )
