@@ -17,9 +17,11 @@ from collector import services
 from collector.models import Host, PortRuntime
 from notes.models import EVERY_HOST, PortNote
 from portatlas import standing, states
+from portatlas.contexts.reservations.models import Reservation
 from portatlas.models import KEY, Memory, Port, Standing
 from tests.collector.sweeps import TICK, listener, sweep
 from tests.conftest import NOON
+from tests.portatlas.bookings import reserved
 
 HOSTS = ("a", "b")
 NUMBERS = (7, 8, 9)
@@ -49,18 +51,23 @@ def afresh():
 
 def test_loading_a_dump_makes_the_index_anew(open_port, write_note, tmp_path):
     open_port(7)
+    open_port(9)
     write_note(7, risk_level="trusted")
     write_note(8)
-    file, before = tmp_path / "dump.json", set(kept())
+    reserved(7, host_id=EVERY_HOST, process_name="caddy")
+    reserved(9, pid=5)
+    file, before = tmp_path / "dump.json", {key: row[1] for key, row in kept().items()}
     apps = "collector", "notes", "reservations", "portatlas"
     call_command("dumpdata", *apps, output=str(file), verbosity=0)
+    Reservation.objects.all().delete()
     PortNote.objects.all().delete()
     PortRuntime.objects.all().delete()
 
     call_command("loaddata", str(file), verbosity=0)
 
-    assert set(kept()) == before
+    assert {key: row[1] for key, row in kept().items()} == before
     assert kept() == afresh()
+    assert [before["atlas", "tcp", port] for port in (7, 9)] == [14, 15]
 
 
 def never_seen():
@@ -92,6 +99,15 @@ def note(key, **fields):
     return PortNote(host_id=host_id, protocol=protocol, port=port, **fields)
 
 
+def reservation(key, **fields):
+    host_id, protocol, port = key
+    told = {"project": "shop", "reserved_at": NOON}
+    return Reservation(host_id=host_id, protocol=protocol, port=port, **told | fields)
+
+
+MAKE = {PortRuntime: fact, PortNote: note, Reservation: reservation}
+
+
 def of_key(key):
     return dict(zip(("host_id", "protocol", "port"), key, strict=True))
 
@@ -108,38 +124,54 @@ FACT = {
     "scope": st.sampled_from(["loopback", "any"]),
     "is_client": st.booleans(),
     "active_since": st.sampled_from([NOON, NOON - timedelta(days=1)]),
+    "process_name": st.sampled_from(["", "nginx"]),
+    "pids": st.sampled_from([[], [5], [6, 7]]),
+    "ancestors": st.sampled_from([[], [{"pid": 5, "name": "sh"}, {"pid": 1, "name": "init"}]]),
 }
 NOTE = {
     "risk_level": st.sampled_from(["trusted", "expected", "suspicious"]),
     "expected_scope": st.sampled_from(["", "loopback", "any"]),
     "title": st.sampled_from(["", "x"]),
 }
-facts, notes = st.fixed_dictionaries(FACT), st.fixed_dictionaries(NOTE)
+RESERVATION = {
+    "process_name": st.sampled_from(["", "nginx", "caddy"]),
+    "container_name": st.sampled_from(["", "", "web"]),
+    "pid": st.sampled_from([None, None, 5, 7]),
+    "description": st.sampled_from(["", "x"]),
+}
+facts, notes, reservations = map(st.fixed_dictionaries, (FACT, NOTE, RESERVATION))
 new_facts = st.dictionaries(fact_keys, facts, min_size=3)
 new_notes = st.dictionaries(note_keys, notes, min_size=6)
-changed_facts, changed_notes = (
+new_reservations = st.dictionaries(note_keys, reservations, max_size=6)
+changed_facts, changed_notes, changed_reservations = (
     st.sampled_from(list(fields)).flatmap(
         lambda name, fields=fields: st.fixed_dictionaries({name: fields[name]})
     )
-    for fields in (FACT, NOTE)
+    for fields in (FACT, NOTE, RESERVATION)
 )
 UNIQUE = ["host_id", "protocol", "port"]
 
 
 def put(model, key, values):
     if not model.objects.filter(**of_key(key)).update(**values):
-        (fact if model is PortRuntime else note)(key, **values).save()
+        MAKE[model](key, **values).save()
 
 
-def put_many(model, make, rows, *, how):
-    rows = [make(key, **values) for key, values in rows.items()]
+FIELDS = {
+    PortRuntime: ["scope", "is_client"],
+    PortNote: ["risk_level"],
+    Reservation: ["process_name", "pid"],
+}
+
+
+def put_many(model, rows, *, how):
+    rows = [MAKE[model](key, **values) for key, values in rows.items()]
     if how == "ignore":
         model.objects.bulk_create(rows, ignore_conflicts=True)
     elif how == "update":
-        fields = ["scope", "is_client"] if model is PortRuntime else ["risk_level"]
         unique = ["host", "protocol", "port"] if model is PortRuntime else UNIQUE
         model.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=unique, update_fields=fields
+            rows, update_conflicts=True, unique_fields=unique, update_fields=FIELDS[model]
         )
     else:
         model.objects.bulk_create(rows)
@@ -182,34 +214,45 @@ def steps():
     def step(function, *arguments):
         return st.tuples(st.just(function), *arguments)
 
-    port, memory = st.just(PortRuntime), st.just(PortNote)
+    port, memory, booking = map(st.just, (PortRuntime, PortNote, Reservation))
     return st.one_of(
         step(put, port, fact_keys, facts),
         step(put, memory, note_keys, notes),
+        step(put, booking, note_keys, reservations),
         step(put_many_facts, new_facts, how),
         step(put_many_notes, new_notes, how),
+        step(put_many_reservations, new_reservations, how),
         step(change_many, port, changed_facts),
         step(change_many, memory, changed_notes),
+        step(change_many, booking, changed_reservations),
         step(update, port, some_numbers, changed_facts),
         step(update, memory, some_numbers, changed_notes),
+        step(update, booking, some_numbers, changed_reservations),
         step(move, port, st.sampled_from([-1, 1, 5]), some_numbers),
         step(move, memory, st.sampled_from([-1, 1, 5]), some_numbers),
+        step(move, booking, st.sampled_from([-1, 1, 5]), some_numbers),
         step(rename, port, st.sampled_from(HOSTS), some_numbers),
         step(rename, memory, st.sampled_from([*HOSTS, EVERY_HOST]), some_numbers),
+        step(rename, booking, st.sampled_from([*HOSTS, EVERY_HOST]), some_numbers),
         step(delete, port, some_numbers),
         step(delete, memory, some_numbers),
-        step(delete_by_hand, st.sampled_from([PortRuntime, PortNote]), some_numbers),
+        step(delete, booking, some_numbers),
+        step(delete_by_hand, st.sampled_from(list(MAKE)), some_numbers),
         step(replace_by_hand, note_keys, st.sampled_from(["trusted", "suspicious"])),
         step(look, st.sampled_from(HOSTS), some_numbers, st.just(count())),
     )
 
 
 def put_many_facts(rows, how):
-    put_many(PortRuntime, fact, rows, how=how)
+    put_many(PortRuntime, rows, how=how)
 
 
 def put_many_notes(rows, how):
-    put_many(PortNote, note, rows, how=how)
+    put_many(PortNote, rows, how=how)
+
+
+def put_many_reservations(rows, how):
+    put_many(Reservation, rows, how=how)
 
 
 def update(model, numbers, values):
@@ -252,11 +295,14 @@ def hosts(add_host):
 @settings(
     deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(new_facts, new_notes, st.lists(steps(), min_size=8, max_size=25))
-def test_the_index_follows_whatever_is_written(hosts, first_facts, first_notes, done):
+@given(new_facts, new_notes, new_reservations, st.lists(steps(), min_size=8, max_size=25))
+def test_the_index_follows_whatever_is_written(
+    hosts, first_facts, first_notes, first_reservations, done
+):
     savepoint = transaction.savepoint()
     put_many_facts(first_facts, "plain")
     put_many_notes(first_notes, "plain")
+    put_many_reservations(first_reservations, "plain")
 
     for function, *arguments in done:
         try:
@@ -295,6 +341,8 @@ def mixed(hosts):
     note((EVERY_HOST, "tcp", 7)).save()
     note((EVERY_HOST, "tcp", 9)).save()
     note(("c", "tcp", 8)).save()
+    reservation((EVERY_HOST, "tcp", 7), process_name="caddy").save()
+    reservation(("b", "tcp", 8), pid=5).save()
 
 
 def test_a_note_waits_for_a_port_that_was_never_seen(mixed):
@@ -362,6 +410,22 @@ def test_migrating_back_and_forth_keeps_the_index(app, mixed):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_database_from_before_reservations_gets_its_triggers_with_them(mixed):
+    """As an installation that is brought up to date; its facts and notes are there already."""
+    fact(("b", "tcp", 6)).save()
+    try:
+        call_command("migrate", "portatlas", "0006", verbosity=0)
+        call_command("migrate", "reservations", "zero", verbosity=0)
+        by_hand("UPDATE notes_portnote SET risk_level = 'suspicious'")
+    finally:
+        call_command("migrate", verbosity=0)
+    reservation(("b", "tcp", 6), process_name="caddy").save()
+
+    assert kept() == afresh()
+    assert kept()["b", "tcp", 6][1] == 15
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_flushed_database_goes_on_keeping_the_index(mixed, add_host):
     call_command("flush", interactive=False, verbosity=0)
     assert kept() == {}
@@ -396,9 +460,12 @@ def test_a_table_that_is_rebuilt_goes_on_keeping_the_index(mixed):
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time")
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("kind", ["own", "shared"])
-def test_who_writes_a_fact_and_who_writes_its_note_at_once_do_not_miss_each_other(kind, hosts):
-    host_id = EVERY_HOST if kind == "shared" else "a"
+@pytest.mark.parametrize("make", [note, reservation])
+@pytest.mark.parametrize("host_id", ["a", EVERY_HOST])
+def test_who_writes_a_fact_and_who_speaks_of_it_at_once_do_not_miss_each_other(
+    make, host_id, hosts
+):
+    terms = {"risk_level": "trusted"} if make is note else {"process_name": "caddy"}
 
     def observe():
         with transaction.atomic():
@@ -407,7 +474,7 @@ def test_who_writes_a_fact_and_who_writes_its_note_at_once_do_not_miss_each_othe
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            note((host_id, "tcp", 7), risk_level="trusted").save()
+            make((host_id, "tcp", 7), **terms).save()
             other = pool.submit(observe)
             wait_until_one_waits(other)
         other.result()
