@@ -15,7 +15,7 @@ from portatlas.bookings import Status
 from portatlas.contexts.reservations.models import HOLDER
 from portatlas.ground import ground
 from portatlas.models import SEE_PORTS
-from portatlas.verdict import Verdict
+from portatlas.prospect import Prospect
 
 PROJECT = OpenApiParameter(
     "project", TEXT, description="For which project: it may have its own, by the rules, too."
@@ -62,11 +62,11 @@ class ReservationCheck(ReservationDoor):
     @extend_schema(operation_id="reservations_check", parameters=[PROJECT])
     def get(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
         """Tell how a port stands; `*` asks for all hosts at once."""
-        verdict = Verdict.of(
+        prospect = Prospect.of(
             ground(),
             key_of(host_id, protocol, port),
             request.query_params.get("project", ""),
             by=self.actor(),
             at=timezone.now(),
         )
-        return Response(verdict.as_json())
+        return Response(prospect.as_json())

@@ -93,7 +93,15 @@ def test_a_user_of_the_atlas_acts_with_his_groups_as_teams(port):
         Exit.REFUSED,
     )
     assert done[2] == Exit.DONE
-    assert Reservation.objects.get().requested_by == "ann"
+    assert Reservation.objects.get().requested_by == f"ann (by {ME})"
+
+
+def test_who_acts_as_the_user_of_his_own_name_is_told_but_once(port):
+    User.objects.create_user(ME)
+
+    port("reserve", "atlas:8080", "--project", "shop", "--as", ME)
+
+    assert Reservation.objects.get().requested_by == ME
 
 
 @pytest.mark.parametrize("is_there", [False, True])

@@ -1,6 +1,8 @@
 """`port history`, `stale`, `projects` and `summary` as people and scripts run them."""
 
 import json
+import os
+import pwd
 from datetime import timedelta
 from functools import partial
 
@@ -11,6 +13,7 @@ from portatlas.terminal.exits import Exit
 from tests.conftest import NOON
 from tests.portatlas.command import run
 
+ME = pwd.getpwuid(os.geteuid()).pw_name
 LONG_AGO = NOON - timedelta(days=45)
 
 
@@ -35,15 +38,15 @@ def test_history_tells_the_newest_first_and_what_was_changed(port, django_user_m
 
     rows = [line.split() for line in port("history")[0].splitlines()]
 
-    at = ["2026-01-01", "12:00:00"]
+    at, ann = ["2026-01-01", "12:00:00"], ["ann", "(by", f"{ME})"]
     assert rows == [
         ["at", "action", "port", "host", "project", "by", "details"],
-        [*at, "released", "8080/tcp", "other", "blog", "ann"],
+        [*at, "released", "8080/tcp", "other", "blog", *ann],
         [
-            *(*at, "renewed", "8080/tcp", "other", "blog", "ann"),
+            *(*at, "renewed", "8080/tcp", "other", "blog", *ann),
             *("project", "shop", "→", "blog,", "tags", "none", "→", "a"),
         ],
-        [*at, "reserved", "8080/tcp", "other", "shop", "ann"],
+        [*at, "reserved", "8080/tcp", "other", "shop", *ann],
     ]
 
 
@@ -192,4 +195,4 @@ def test_the_number_of_statements_does_not_grow(  # six are what it compares
         open_port(number + 100)
 
     with django_assert_num_queries(statements):
-        port(said, *form)
+        port(said)

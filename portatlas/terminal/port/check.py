@@ -7,12 +7,12 @@ from django.utils import timezone
 
 from portatlas.contexts.reservations import values
 from portatlas.ground import ground
+from portatlas.prospect import Prospect
 from portatlas.reserving import BOUND, LISTENING
 from portatlas.terminal.exits import Exit
 from portatlas.terminal.port import key, lines
 from portatlas.terminal.port.performer import add_argument as add_performer
 from portatlas.terminal.port.performer import performer
-from portatlas.verdict import Verdict
 
 NAME = "check"
 HELP = (
@@ -31,32 +31,32 @@ def add_arguments(parser):
 
 def run(command, options):
     meant, by = key.read(options["port"], options), performer(command, options)
-    verdict = Verdict.of(ground(), meant, options["project"], by=by, at=timezone.now())
+    prospect = Prospect.of(ground(), meant, options["project"], by=by, at=timezone.now())
     if options["json"]:
-        command.say(lines.as_text(verdict.as_json()))
+        command.say(lines.as_text(prospect.as_json()))
     else:
-        lines.show(command, options, *told(verdict))
-    if not verdict.is_free:
+        lines.show(command, options, *told(prospect))
+    if not prospect.is_free:
         sys.exit(Exit.REFUSED)
 
 
-def told(verdict: Verdict) -> Iterator[str]:
-    name = values.named(verdict.found.key)
-    if verdict.is_own:
-        yield f"{name} is reserved by {verdict.project}, which may renew it."
+def told(prospect: Prospect) -> Iterator[str]:
+    name = values.named(prospect.found.key)
+    if prospect.is_own:
+        yield f"{name} is reserved by {prospect.project}, which may renew it."
         return
-    yield f"{name} is free." if verdict.is_free else f"{name} is not free."
-    yield from (f"  {reason}" for reason in against(verdict))
-    remarks = [each for each in verdict.found.obstacles if each not in TOLD_OTHERWISE]
+    yield f"{name} is free." if prospect.is_free else f"{name} is not free."
+    yield from (f"  {reason}" for reason in against(prospect))
+    remarks = [each for each in prospect.found.obstacles if each not in TOLD_OTHERWISE]
     if remarks:
         yield f"  It is {', '.join(remarks)}: who asks for any port isn't given it."
-    if verdict.nearest:
-        yield f"The nearest free port is {verdict.nearest}."
+    if prospect.nearest:
+        yield f"The nearest free port is {prospect.nearest}."
 
 
-def against(verdict: Verdict) -> Iterator[str]:
+def against(prospect: Prospect) -> Iterator[str]:
     """Say why a port can't be reserved."""
-    found = verdict.found
+    found = prospect.found
     if booking := found.booking:
         elsewhere = booking.host_id != found.key[0]
         where = f" on {values.where(booking.host_id)}" if elsewhere else ""
@@ -66,5 +66,5 @@ def against(verdict: Verdict) -> Iterator[str]:
         yield f"It is held by {lines.occupant(found.port)}."
     if BOUND in found.obstacles:
         yield f"It is {BOUND}."
-    if verdict.refusal:
-        yield verdict.refusal
+    if prospect.refusal:
+        yield prospect.refusal

@@ -22,17 +22,21 @@ def add_argument(parser: ArgumentParser) -> None:
 
 
 def performer(command: Door, options: dict[str, Any]) -> Actor:
-    """Return who acts. Ends the command for a user that the atlas doesn't have."""
-    name = options["as_user"]
+    """
+    Return who acts, and by whom: whoever may run this may say any name.
+
+    Ends the command for a user that the atlas doesn't have.
+    """
+    name, me = options["as_user"], _of_system()
     if name is None:
-        return Actor(_of_system())
+        return Actor(me)
     user = get_user_model().objects.filter(username=name, is_active=True).first()
     if user is None:
         command.nothing(
             f"There is no active user “{safe(name, 150)}”: make one in the admin, or by "
             f"{program()} createsuperuser."
         )
-    return Actor.of(user)
+    return Actor.of(user, through="" if name == me else f"by {me}")
 
 
 def _of_system() -> str:

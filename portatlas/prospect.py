@@ -9,7 +9,7 @@ from portatlas.contexts.reservations.services import Actor, Key
 from portatlas.reserving import Check, Ground
 
 
-class Verdict(NamedTuple):
+class Prospect(NamedTuple):
     """
     What speaks against it, "" for no project in particular.
 
@@ -24,10 +24,10 @@ class Verdict(NamedTuple):
 
     @classmethod
     def of(cls, ground: Ground, key: Key, project: str, *, by: Actor, at: datetime) -> Self:
-        verdict = cls(ground.check(key, at), project, services.refusal(key, project, by=by))
-        if verdict.is_own or (verdict.is_free and not verdict.found.obstacles):
-            return verdict
-        return verdict._replace(nearest=ground.nearest(key, by=by, project=project))
+        prospect = cls(ground.check(key, at), project, services.refusal(key, project, by=by))
+        if prospect.is_own or (prospect.is_free and not prospect.found.obstacles):
+            return prospect
+        return prospect._replace(nearest=ground.nearest(key, by=by, project=project))
 
     @property
     def is_own(self) -> bool:
