@@ -63,3 +63,30 @@ def test_numbers_that_no_port_has_are_not_free():
         Free([range(-5, 2), range(65535, 70000)]).choose(10)
 
     assert refused.value.found == (1, 65535)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"count": 1}, [8000]),
+        ({"count": 3}, [8000, 8001, 8005]),
+        ({"count": 3, "adjacent": True}, [8005, 8006, 8007]),
+        ({"count": 1, "near": 8002}, [8001]),
+        ({"count": 1, "near": 8003}, [8005]),
+        ({"count": 2, "near": 8007}, [8007, 8008]),
+        ({"count": 2, "near": 8003, "adjacent": True}, [8005, 8006]),
+        ({"count": 1, "near": 1}, [8000]),
+        ({"count": 1, "near": 65535}, [8008]),
+        ({"count": 2, "is_usable": lambda port: port % 2}, [8001, 8005]),
+        ({"count": 2, "adjacent": True, "is_usable": lambda port: port != 8001}, [8005, 8006]),
+    ],
+)
+def test_ports_are_chosen_as_they_are_wanted(wanted, found):
+    assert Free([range(8000, 8002), range(8005, 8009)]).choose(**wanted) == found
+
+
+def test_a_row_that_is_not_there_is_none():
+    with pytest.raises(NoneFreeError) as refused:
+        Free([range(1, 3), range(4, 6)]).choose(3, adjacent=True)
+
+    assert refused.value.found == ()
