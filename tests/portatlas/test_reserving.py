@@ -31,8 +31,8 @@ def bound():
 
 
 def occupied(place, within):
-    found = GROUND.occupied(place, within)
-    return {reason: set(ports) for reason, ports in found.items() if ports}
+    found = GROUND.occupied(place, within).items()
+    return {why: there for why, ports in found if (there := set(ports).intersection(within))}
 
 
 def asked(place=FAR, at=NOON, **wanted):
