@@ -34,8 +34,8 @@ TAGS_OR_ALL = {"type": "string", "format": "entity-tags", "pattern": rf"^(\*|{TA
 IF_MATCH, IF_NONE_MATCH = (
     OpenApiParameter(name, TAGS_OR_ALL, "header", description=text)
     for name, text in (
-        ("If-Match", 'The ETag that was read, as `"7"`: 412 where the note is another by now.'),
-        ("If-None-Match", "`*` to write only where there is no note yet, else 412."),
+        ("If-Match", 'The ETag that was read, as `"7"`: 412 where it is another by now.'),
+        ("If-None-Match", "`*` to write only where there is nothing yet, else 412."),
     )
 )
 

@@ -5,10 +5,13 @@ from rest_framework import serializers
 from portatlas.api.note_serializers import OnlyKnown, Whole
 from portatlas.api.reservation_fields import Flag, Metadata, Name, Printable, Tags, Time, Within
 from portatlas.bookings import Status
+from portatlas.contexts.reservations import values
 from portatlas.contexts.reservations.models import HOLDER, LONGEST, Reservation
 from portatlas.contexts.reservations.services import MOST
 from portatlas.models import KEY
 
+HOST = {"max_length": 64, "validators": [values.host_name]}
+PROJECT = {"max_length": 100, "validators": [values.project_name]}
 HIGHEST_PID = 2**31 - 1
 PORT = {"min_value": 1, "max_value": 65535}
 TERMS = ("project", "description", "tags", "metadata", "expires_at", "auto_release", *HOLDER, "pid")
@@ -25,13 +28,9 @@ class ReservationSerializer(OnlyKnown, serializers.ModelSerializer):
     `requested_by`, `reserved_at`, `renewed_at`) may be sent back and is passed over.
     """
 
-    host_id = Name(
-        max_length=64,
-        validators=Reservation._meta.get_field("host_id").validators[:1],
-        help_text="* for every host.",
-    )
+    host_id = Name(**HOST, help_text="* for every host.")
     port = Whole(**PORT)
-    project = Name(max_length=100, validators=Reservation._meta.get_field("project").validators[:1])
+    project = Name(**PROJECT)
     status = serializers.ChoiceField(choices=Status.values, read_only=True)
     description = Printable(max_length=LONGEST, required=False, allow_blank=True)
     tags = Tags(required=False)
@@ -78,11 +77,7 @@ class ReservationSerializer(OnlyKnown, serializers.ModelSerializer):
 class ReservationAtAddressSerializer(ReservationSerializer):
     """A reservation whose key stands in its address; in the body it may be said once more."""
 
-    host_id = Name(
-        max_length=64,
-        validators=Reservation._meta.get_field("host_id").validators[:1],
-        required=False,
-    )
+    host_id = Name(**HOST, required=False)
     port = Whole(**PORT, required=False)
 
     class Meta(ReservationSerializer.Meta):
@@ -101,6 +96,11 @@ class ReservationChangeSerializer(ReservationAtAddressSerializer):
 class PortsWantedSerializer(ReservationChangeSerializer):
     """How many free ports a project wants, from where, and on what terms."""
 
+    host_id = Name(
+        **HOST,
+        required=False,
+        help_text="The host of this hub unless it is said; * for every host at once.",
+    )
     port = None
     count = Whole(required=False, min_value=1, max_value=MOST, help_text="One unless it is said.")
     within = Within(

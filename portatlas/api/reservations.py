@@ -24,7 +24,7 @@ from portatlas.api.reservation_serializers import (
     ReservationSerializer,
 )
 from portatlas.api.reservation_writing import Writing, address, refusing
-from portatlas.bookings import BookingQuerySet
+from portatlas.bookings import BookingQuerySet, Status
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Actor, Key, revision
@@ -178,6 +178,5 @@ class ReservationRequest(ReservationDoor):
         wanted = Wanted(**{name: values.pop(name) for name in names})
         with refusing("none-free"):
             given = here.request(place, wanted, values, by=self.actor(), at=now)
-        rows = self.get_queryset().filter(pk__in=[each.pk for each in given]).order_by("port")
-        told = {"reservations": [booking_rows.as_json(each) for each in rows]}
-        return Response(told, status=status.HTTP_201_CREATED)
+        told = [booking_rows.as_json(each) | {"status": Status.RESERVED} for each in given]
+        return Response({"reservations": told}, status=status.HTTP_201_CREATED)
