@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Model
+from django.db.models import Model, Q
 
 from portatlas.models import Port
 
@@ -26,6 +26,7 @@ class Facet(NamedTuple):
 
     `read` takes the ports of a page and the time, and returns what there is about some of them,
     by primary key, in one statement whatever their number. `draw` puts one of these into words.
+    `find` takes a word that was searched, and returns of which ports the facet says it.
     """
 
     name: str
@@ -34,3 +35,4 @@ class Facet(NamedTuple):
     history: type[Model]  # append-only: each change of the rows adds to it
     read: Callable[[Sequence[Port], datetime], Mapping[int, Any]]
     draw: Callable[[Any, Port, datetime], Shown]
+    find: Callable[[str], Q]

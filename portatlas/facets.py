@@ -23,6 +23,7 @@ FACETS = (
         history=ReservationEvent,
         read=reserved.read,
         draw=reserved.draw,
+        find=reserved.find,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
 from django.apps import apps
@@ -110,9 +110,13 @@ class PortQuerySet(models.QuerySet):
         few = Q(pk__in=of_own) | Q(pk__in=of_every_host)
         return self.filter(few, note__review_by__lt=today)
 
-    def search(self, text: str):
-        """Match a port number exactly, words anywhere; every word must be found, up to ten."""
-        return self.filter(_found(text, FOUND_IN))
+    def search(self, text: str, also: Iterable[Callable[[str], Q]] = ()):
+        """
+        Match a port number exactly, words anywhere; every word must be found, up to ten.
+
+        Each of `also` returns for a word of which ports else it is told.
+        """
+        return self.filter(_found(text, FOUND_IN, also))
 
 
 class MemoryQuerySet(models.QuerySet):
@@ -138,12 +142,14 @@ def has_tag(*words: str, of: str = "") -> Q:
     return found
 
 
-def _found(text: str, columns: Iterable[str]) -> Q:
+def _found(text: str, columns: Iterable[str], also: Iterable[Callable[[str], Q]] = ()) -> Q:
     every_word = Q()
     for word in text.replace("\x00", "")[:200].split()[:MOST_WORDS]:
         found = Q()
         for name in columns:
             found |= Q(**{f"{name}__icontains": word})
+        for told in also:
+            found |= told(word)
         if named := NAMED.fullmatch(word.lower()):
             number, protocol = named["number"] or named["other"], named["protocol"] or named["of"]
             port = Q(port=int(number)) if number else Q()

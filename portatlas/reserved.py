@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.text import Truncator
 
@@ -40,6 +41,17 @@ def draw(booking: Booking, port: Port, now: datetime) -> Shown:
         after=" ".join(filter(None, [against, end])),
         is_bad=is_bad,
     )
+
+
+def find(word: str) -> Q:
+    """Return whether a port is reserved by a project whose name has a word in it."""
+    about = Reservation.objects.order_by().filter(
+        host_id__in=[OuterRef("host_id"), EVERY_HOST],
+        protocol=OuterRef("protocol"),
+        port=OuterRef("port"),
+        project__icontains=word,
+    )
+    return Q(Exists(about))
 
 
 def is_violated(booking: Booking, port: Port) -> bool:

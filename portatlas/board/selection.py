@@ -1,11 +1,12 @@
 """What a board shows: everything that somebody chose stands in its address."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Self
 from urllib.parse import urlencode
 
-from django.db.models import Expression, F, Value
+from django.db.models import Expression, F, Q, Value
 from django.db.models.functions import Coalesce
 from django.http import QueryDict
 
@@ -83,8 +84,14 @@ class Selection:
         others = ("state", "host", "owner", "tag", "stale", "clients", "group")
         return [(name, getattr(self, name)) for name in others if getattr(self, name)]
 
-    def narrow(self, ports: PortQuerySet, today: date) -> PortQuerySet:
-        """Keep the ports that are chosen by anything but their state."""
+    def narrow(
+        self, ports: PortQuerySet, today: date, also: Iterable[Callable[[str], Q]] = ()
+    ) -> PortQuerySet:
+        """
+        Keep the ports that are chosen by anything but their state.
+
+        What is searched is found in their facts and notes, and by `also` as `search()` has it.
+        """
         if self.host:
             ports = ports.filter(host_id=self.host)
         if self.owner:
@@ -93,7 +100,7 @@ class Selection:
             ports = ports.filter(has_tag(self.tag, of="note__"))
         if self.stale:
             ports = ports.stale(today)
-        return ports.search(self.q)
+        return ports.search(self.q, also)
 
     def notes(self, notes: MemoryQuerySet, today: date) -> MemoryQuerySet:
         """Keep the notes that are chosen; those for every host are about the chosen one too."""

@@ -58,7 +58,7 @@ def board(request: HttpRequest) -> HttpResponse:
     everything = tally(now, every, with_clients=with_clients).without(retired)
     visible = everything.of_host(selection.host) if selection.host else everything
     ports = Port.objects.exclude(host__in=retired) if retired else Port.objects.all()
-    ports = selection.narrow(ports, now.date())
+    ports = selection.narrow(ports, now.date(), [facet.find for facet in request.facets])
     found = visible
     if selection.is_narrowed:
         found = tally(now, every, ports, with_clients=with_clients)

@@ -93,6 +93,24 @@ def test_nothing_is_said_of_what_ran_out_or_is_of_another_protocol_or_host(admin
     assert told(admin_client) == []
 
 
+def test_the_search_finds_ports_by_the_project_that_has_them(admin_client, open_port):
+    for number in (80, 81, 82):
+        open_port(number, process_name="nginx")
+    reserve(80, project="Web shop")
+    reserve(81, project="shop", host_id="*")
+    reserve(82, project="blog")
+
+    def found(words):
+        response = admin_client.get("/", {"q": words}, headers={"HX-Request": "true"})
+        return [card.number for group in response.context["groups"] for card in group.cards]
+
+    assert (found("SHOP"), found("shop web"), found("shop nginx 81")) == (
+        ["80", "81"],
+        ["80"],
+        ["81"],
+    )
+
+
 def reader(client, django_user_model, *codenames):
     user = django_user_model.objects.create_user("reader")
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
@@ -104,10 +122,12 @@ def test_who_may_not_see_reservations_is_shown_none(client, django_user_model, o
     open_port(80)
     reserve(80)
 
-    text = reader(client, django_user_model, "view_port", "view_portnote").get("/").text
+    client = reader(client, django_user_model, "view_port", "view_portnote")
+    text = client.get("/").text
 
     assert "Reserved" not in text
     assert "/projects/" not in text
+    assert "No port fits." in client.get("/?q=shop").text
 
 
 def statements(client):
