@@ -28,3 +28,31 @@ def _is_taken(family: int, kind: int, address: str, port: int) -> bool:
     except OSError as exc:
         return exc.errno == errno.EADDRINUSE
     return False
+
+
+def obstacle(protocol: str, address: str, port: int) -> int:
+    """
+    Return why a server could not be bound to an address now, as an errno, 0 if it could.
+
+    `address` is "" for every one. As container engines do it: with SO_REUSEADDR for TCP, so that
+    connections which were just closed are in nobody's way.
+    """
+    wanted = ANYWHERE if not address else ((_family(address), address),)
+    return next(filter(None, (_obstacle(*each, KINDS[protocol], port) for each in wanted)), 0)
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _obstacle(family: int, address: str, kind: int, port: int) -> int:
+    try:
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((address, port))
+    except OSError as exc:
+        return exc.errno if exc.errno in {errno.EADDRINUSE, errno.EADDRNOTAVAIL} else 0
+    return 0

@@ -9,6 +9,7 @@ from portatlas.terminal.port import (
     history,
     kill,
     listing,
+    preflight,
     projects,
     release,
     renew,
@@ -52,5 +53,6 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     stale,
     projects,
     summary,
+    preflight,
     sysctl,
 )
