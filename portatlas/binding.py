@@ -3,7 +3,6 @@
 import errno
 import socket
 
-ANYWHERE = ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))  # noqa: S104  # every address
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
@@ -16,15 +15,20 @@ def is_taken(protocol: str, port: int) -> bool:
     within a minute is taken still. What may not be bound, for want of privileges, is not known
     to be taken.
     """
-    return any(_is_taken(family, KINDS[protocol], address, port) for family, address in ANYWHERE)
-
-
-def _is_taken(family: int, kind: int, address: str, port: int) -> bool:
+    kind = KINDS[protocol]
     try:
-        with socket.socket(family, kind) as probe:
-            if family == socket.AF_INET6:
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            probe.bind((address, port))
+        with socket.socket(socket.AF_INET6, kind) as probe:
+            # With this it is bound for IPv4, too.
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            return _is_taken(probe, "::", port)
+    except OSError:  # the kernel was started without IPv6
+        with socket.socket(socket.AF_INET, kind) as probe:
+            return _is_taken(probe, "0.0.0.0", port)  # noqa: S104  # every address
+
+
+def _is_taken(probe: socket.socket, address: str, port: int) -> bool:
+    try:
+        probe.bind((address, port))
     except OSError as exc:
         return exc.errno == errno.EADDRINUSE
     return False
