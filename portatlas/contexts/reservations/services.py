@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms.models import model_to_dict
 
-from portatlas.contexts.reservations import allocation, history, lock, rules
+from portatlas.contexts.reservations import alike, allocation, history, lock, rules
 from portatlas.contexts.reservations.finding import Free, NoneFreeError
 from portatlas.contexts.reservations.models import (
     HOLDER,
@@ -122,25 +122,23 @@ def request(wanted: Request, *, by: Actor, at: datetime) -> list[Reservation]:
     sentence where there are not as many, ValidationError for what cannot be.
     """
     place = wanted.place
-    new = [
-        Reservation(
-            host_id=place.host_id,
-            protocol=place.protocol,
-            port=1,
-            requested_by=by.name,
-            reserved_at=at,
-            **{**wanted.terms, "project": wanted.project},
-        )
-        for _each in range(wanted.count)
-    ]
-    _raise_unless_right(new[0], at)
+    new = Reservation(
+        host_id=place.host_id,
+        protocol=place.protocol,
+        port=1,  # until some are found
+        requested_by=by.name,
+        reserved_at=at,
+        **{**wanted.terms, "project": wanted.project},
+    )
+    _raise_unless_right(new, at)
     lock.take()
     _release_run_out(at)
-    for reservation, port in zip(new, find(wanted, by=by), strict=True):
-        reservation.port = port
-    Reservation.objects.bulk_create(new)
-    history.write([history.line(Action.RESERVED, each, at=at, by=by.name) for each in new])
-    return new
+    ports = find(wanted, by=by)
+    alike.insert(new, ports)
+    alike.insert(history.line(Action.RESERVED, new, at=at, by=by.name), ports)
+    reserved = Reservation.objects.filter(host_id=place.host_id, protocol=place.protocol)
+    keys = reserved.filter(port__in=ports).order_by("port").values_list("port", "pk")
+    return alike.copies(new, dict(keys))
 
 
 def find(wanted: Request, *, by: Actor) -> list[int]:
