@@ -92,6 +92,12 @@ def families(reading: Reading, build: dict[str, str]) -> Iterator[Metric]:
         (((risk,), count) for risk, count in reading.notes.items()),
     )
     yield _gauge(
+        "portatlas_reservations",
+        "Reserved ports by how they stand; violated is what somebody else holds.",
+        ("status",),
+        (((status,), count) for status, count in reading.reservations.items()),
+    )
+    yield _gauge(
         "portatlas_notification_deliveries",
         "Notifications in the log of deliveries by status.",
         ("status",),

@@ -1,16 +1,19 @@
 """What a scrape reads: everything that the metrics tell, in a fixed number of statements."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, Manager
+from django.db.models import Count, Manager, QuerySet
 
 from collector.models import Host
 from collector.retirement import present
 from notes.models import PortNote
+from portatlas.booking_tally import COUNTED
 from portatlas.celery import app
 from portatlas.metrics import queues
+from portatlas.models import Booking
 from portatlas.notifications.models import Delivery
 from portatlas.silence import silences
 from portatlas.tally import Tally, tally
@@ -29,13 +32,14 @@ class Reading:
     silent: dict[str, datetime]  # since when, by host
     ports: Tally
     notes: dict[str, int]  # by risk
+    reservations: dict[str, int]  # by how they stand
     deliveries: dict[str, int]  # in the log of notifications, by status
     database_size: int  # bytes
     queues: dict[str, int] | None  # messages by queue; None if the broker is away
 
 
 def read(at: datetime) -> Reading:
-    """Read it in seven statements."""
+    """Read it in eight statements."""
     every = list(Host.objects.all())
     hosts = present(every)
     return Reading(
@@ -43,13 +47,16 @@ def read(at: datetime) -> Reading:
         silent=silences(hosts, at),
         ports=tally(at, every),
         notes=_counted(PortNote.objects, "risk_level", PortNote.RiskLevel.values),
+        reservations=_counted(
+            Booking.objects.with_status(at).exclude(expires_at__lte=at), "stands", COUNTED
+        ),
         deliveries=_counted(Delivery.objects, "status", Delivery.Status.values),
         database_size=_database_size(),
         queues=queues.depths(app),
     )
 
 
-def _counted(rows: Manager, field: str, words: list[str]) -> dict[str, int]:
+def _counted(rows: Manager | QuerySet, field: str, words: Iterable[str]) -> dict[str, int]:
     """Count rows by a field, those words that none has too."""
     counted = rows.order_by().values_list(field).annotate(Count("pk"))
     return dict.fromkeys(words, 0) | dict(counted)

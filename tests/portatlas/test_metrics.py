@@ -17,6 +17,7 @@ from portatlas.metrics import queues, reading
 from portatlas.notifications.models import Delivery
 from portatlas.tokens.services import make
 from tests.conftest import NOON
+from tests.portatlas.bookings import reserved
 from tests.tools import require
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.3"
@@ -241,6 +242,25 @@ def test_promtool_finds_nothing_to_say(admin_client, open_port):
     assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
 
 
+def test_reservations_are_counted_by_how_they_stand(scrape, clock, open_port):
+    open_port(80)
+    open_port(81)
+    reserved(80)
+    reserved(81, process_name="nginx")
+    reserved(82)
+    reserved(83, at=NOON - timedelta(days=31))
+    reserved(84, expires_at=NOON)  # to be released within the minute
+
+    found = scrape()
+
+    assert {key[1]: n for key, n in found.items() if key[0] == "portatlas_reservations"} == {
+        "violated": 1,
+        "in-use": 1,
+        "stale": 1,
+        "reserved": 1,
+    }
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_number_of_statements_does_not_grow(
     count, admin_client, open_port, write_note, django_assert_num_queries
@@ -249,9 +269,11 @@ def test_the_number_of_statements_does_not_grow(
         open_port(number)
         open_port(number, host_id=f"other-{number}")
         write_note(number)
+        reserved(number)
 
-    # Session, user; hosts, three counts of ports, notes, deliveries, the size of the database.
-    with django_assert_num_queries(9):
+    # Session, user; hosts, three counts of ports, notes, reservations, deliveries, the size of the
+    # database.
+    with django_assert_num_queries(10):
         admin_client.get("/metrics")
 
 
