@@ -9,6 +9,9 @@ from django.core.validators import RegexValidator
 EVERY_HOST = "*"
 MOST_TAGS = 30
 LONGEST_METADATA = 16_384  # characters, as JSON
+LONGEST_DETAILS = 65_536  # of a line of history: what it was and is, of all that one says
+DEEPEST = 50  # levels of metadata, which a reader of files has to go into
+NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # as JSON has it, which escapes a backslash, too
 TAG = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,49}")
 
 host_name = RegexValidator(
@@ -25,7 +28,7 @@ project_name = RegexValidator(
 
 def plain_text(text: str) -> None:
     """Raise ValidationError for what no database or terminal should be given."""
-    if any(not (each.isprintable() or each in "\n\t") for each in text):
+    if not text.isprintable() and any(not (each.isprintable() or each in "\n\t") for each in text):
         raise ValidationError("It has characters that can't be printed.")
 
 
@@ -50,15 +53,41 @@ def metadata(value: object) -> None:
     """Raise ValidationError unless it is a JSON object of a bearable size that can be stored."""
     if not isinstance(value, dict):
         raise ValidationError('Metadata is a JSON object, as {"ticket": 42}.')
+    _bearable(value, "Metadata", LONGEST_METADATA, DEEPEST)
+
+
+def details(value: object) -> None:
+    """Raise ValidationError for what no line of history tells; it may tell metadata twice."""
+    if not isinstance(value, dict):
+        raise ValidationError("Details are a JSON object.")
+    _bearable(value, "A line of history", LONGEST_DETAILS, DEEPEST + 3)
+
+
+def _bearable(value: object, name: str, longest: int, deepest: int) -> None:
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
         text.encode()
     except (TypeError, ValueError, RecursionError) as exc:
-        raise ValidationError("Metadata has something that JSON or UTF-8 can't say.") from exc
-    if "\\u0000" in text:
-        raise ValidationError("Metadata has a NUL in it.")
-    if len(text) > LONGEST_METADATA:
-        raise ValidationError(f"Metadata has at most {LONGEST_METADATA:,} characters as JSON.")
+        raise ValidationError(f"{name} has something that JSON or UTF-8 can't say.") from exc
+    if NUL.search(text):
+        raise ValidationError(f"{name} has a NUL in it.")
+    if len(text) > longest:
+        raise ValidationError(f"{name} has at most {longest:,} characters as JSON.")
+    if _depth(value) > deepest:
+        raise ValidationError(f"{name} has at most {deepest} levels.")
+
+
+def _depth(value: object) -> int:
+    """Return how many levels of objects and lists a value has; `_bearable` knows it is finite."""
+    levels, found = [value], 0
+    while levels := [
+        each
+        for one in levels
+        if isinstance(one, dict | list)
+        for each in (one.values() if isinstance(one, dict) else one)
+    ]:
+        found += 1
+    return found
 
 
 def where(host_id: str) -> str:

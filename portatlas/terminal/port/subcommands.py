@@ -6,7 +6,9 @@ from typing import Any, Protocol
 from portatlas.terminal.door import Door
 from portatlas.terminal.port import (
     check,
+    exporting,
     history,
+    importing,
     kill,
     listing,
     preflight,
@@ -54,5 +56,7 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     projects,
     summary,
     preflight,
+    exporting,
+    importing,
     sysctl,
 )
