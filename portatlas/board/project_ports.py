@@ -9,8 +9,9 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
 from django.urls import reverse
 
-from portatlas.board.booked import LABELS, Line, Stand, line
+from portatlas.board.booked import LABELS, Stand
 from portatlas.board.project_list import holding
+from portatlas.board.reservation_lines import Line, line
 from portatlas.bookings import Status
 from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.models import ReservationEvent

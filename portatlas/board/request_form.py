@@ -28,7 +28,7 @@ class SpanField(forms.CharField):
 
 
 class RequestForm(forms.Form):
-    """How many free ports are wanted, for which project, and where."""
+    """How many free ports are wanted, for which project unless that is said, and where."""
 
     project = forms.CharField(max_length=100, validators=[values.project_name])
     count = forms.IntegerField(label="How many", min_value=1, max_value=services.MOST, initial=1)
@@ -58,13 +58,11 @@ class RequestForm(forms.Form):
     adjacent = forms.BooleanField(label="In a row", required=False)
 
     def __init__(self, data=None, *, here: str, project: str = ""):
-        given = {"project": project} if project else {}
-        super().__init__(data, initial={"host_id": here} | given, auto_id="request-%s")
+        super().__init__(data, initial={"host_id": here}, auto_id="request-%s")
         self.project = project
         if project:
-            self.fields["project"].required = False
-            self.fields["project"].widget = forms.HiddenInput()
-        for name in ("project", "host_id", "within"):
+            del self.fields["project"]
+        for name in {"project", "host_id", "within"} & self.fields.keys():
             self.fields[name].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
 
     @property
