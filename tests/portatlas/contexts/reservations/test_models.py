@@ -43,7 +43,7 @@ def test_another_port_may_have_another(other, reserved):
         {"project": ""},
         {"port": 0},
         {"port": 65536},
-        {"protocol": "sctp"},
+        {"protocol": "ip"},
         {"observed": "seen"},
     ],
 )
@@ -59,7 +59,7 @@ def test_the_database_refuses_what_can_not_be_reserved(wrong, reserved):
         {"last": 65536},
         {"first": 9000, "last": 8999},
         {"project": ""},
-        {"protocol": "sctp"},
+        {"protocol": "ip"},
     ],
 )
 def test_the_database_refuses_what_is_no_rule(wrong, db):
@@ -71,7 +71,7 @@ def test_the_database_refuses_what_is_no_rule(wrong, db):
 
 def test_the_database_refuses_an_action_that_nobody_knows(db):
     with pytest.raises(IntegrityError), transaction.atomic():
-        ReservationEvent.objects.create(**KEY, action="forgotten", at=NOON)
+        ReservationEvent.objects.create(**KEY, action="lost", at=NOON)
 
 
 @pytest.mark.parametrize(
