@@ -48,7 +48,6 @@ PAGES = [
     OurPage("port of every host", "/ports/*/tcp/22/", Fleet.note_for_every_host),
     OurPage("board of reserved ports", "/", Fleet.reserved_ports),
     OurPage("reserved port", "/ports/atlas/tcp/8080/", Fleet.reserved_ports, unfold_reservation),
-    OurPage("port reserved everywhere", "/ports/beta/tcp/9000/", Fleet.reserved_ports),
     OurPage("reservation", "/ports/atlas/tcp/8080/reserve/", Fleet.reserved_ports),
     OurPage("no projects", "/projects/", Fleet.nothing),
     OurPage("projects", "/projects/", Fleet.reserved_ports),
