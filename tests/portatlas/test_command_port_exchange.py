@@ -10,6 +10,7 @@ import time_machine
 
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.terminal.exits import Exit
+from portatlas.terminal.port import exporting
 from tests.conftest import NOON
 from tests.portatlas.command import run
 from tests.portatlas.contexts.reservations.exported import a_file, a_row, empty
@@ -75,6 +76,15 @@ def test_an_export_is_its_owners_alone_and_replaces_nothing_unasked(port, tmp_pa
     assert port("export", str(path), "--force")[2] == Exit.DONE
     assert path.read_text() != before
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_that_no_import_takes_is_told(port, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "MOST_BYTES", 10)
+
+    _out, err, code = port("export", str(tmp_path / "out.json"))
+
+    assert err.endswith("say --no-history, or --project for a file for each.\n")
+    assert code == Exit.DONE
 
 
 def test_an_export_can_be_of_a_project_and_without_its_history(port):

@@ -12,7 +12,7 @@ from portatlas.backup.faults import BadFileError
 from portatlas.backup.workspace import workspace
 from portatlas.contexts.reservations.exchange import document, services
 from portatlas.contexts.reservations.exchange.decoding import MOST_BYTES
-from portatlas.terminal.door import wrong
+from portatlas.terminal.door import leave_the_pipe, wrong
 from portatlas.terminal.exits import Exit
 
 NAME = "export"
@@ -47,7 +47,10 @@ def run(command, options):
     except BrokenPipeError:
         raise
     except OSError as exc:
-        why = f"{file} can't be written: {exc.strerror}. Nothing was replaced."
+        if file == STANDARD:
+            leave_the_pipe()
+        name = "Standard output" if file == STANDARD else file
+        why = f"{name} can't be written: {exc.strerror}. Nothing was replaced."
         raise CommandError(why, returncode=Exit.FAILED) from exc
     command.warn(f"Reservations in {file}: {len(content.reservations)}.")
     if Path(file).stat().st_size > MOST_BYTES:

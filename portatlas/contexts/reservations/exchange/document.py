@@ -5,9 +5,9 @@ The same state is the same file, but for `exported_at`: rows stand in the order 
 history in the order in which it was written, and names within metadata in theirs.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from json import JSONEncoder
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from portatlas.contexts.reservations.values import EVERY_HOST, named
 FORMAT = "portatlas-reservations"
 VERSION = 1
 MOST_RULES = 10_000  # which are held against each reservation
+ENCODER = JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False)
 MEMBERS = ("format", "version", "exported_at", "reservations", "rules", "history")
 
 
@@ -151,4 +152,4 @@ def _line(row: Row) -> str:
 def _said(value: Any) -> str:
     if isinstance(value, datetime):
         return f'"{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"'
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    return ENCODER.encode(value)

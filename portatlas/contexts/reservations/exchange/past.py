@@ -1,8 +1,8 @@
 """The history of reservations in a file, beside the one that is there."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from json import JSONEncoder
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,6 +14,7 @@ from portatlas.contexts.reservations.exchange.rows import LINE, Row
 from portatlas.contexts.reservations.models import ReservationEvent
 
 Action = ReservationEvent.Action
+ENCODER = JSONEncoder(sort_keys=True)
 HOLDS = {Action.RESERVED: True, Action.RENEWED: True, Action.RELEASED: False}
 
 
@@ -73,5 +74,5 @@ def holders(keys: Sequence[Key]) -> dict[Key, str]:
 
 
 def _frozen(line: Row) -> tuple[Any, ...]:
-    details = json.dumps(line.get("details", {}), sort_keys=True)
+    details = ENCODER.encode(line.get("details", {}))
     return (*(line.get(name, "") for name in LINE.columns if name != "details"), details)
