@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from collector.models import Host, PortRuntime
 from notes.exchange.drafts import publishing
+from notes.exchange.drafts.draft import clean
 from notes.exchange.drafts.publishing import Published, Remark, Service, text_of
 from notes.exchange.faults import BadFileError
 from portatlas import binding
@@ -25,6 +27,7 @@ from portatlas.silence import silent_since
 MOST = 5_000  # ports of a file; docker takes minutes for so many
 NEVER_SEEN = "No look at {} was ever recorded, so nobody knows what listens there."
 NO_ADDRESS = "{} is none of the addresses that {} has now."
+NO_IP = "{}: {} is no address."
 
 Place = tuple[str, int]  # protocol, port
 
@@ -176,11 +179,24 @@ def _twice(wishes: Iterable[Wish]) -> Iterator[Conflict]:
 def _bound(plan: Plan, wish: Wish) -> Iterator[Conflict]:
     protocol, port = wish.place
     address = wish.port.host_ip.strip("[]")
-    number = binding.obstacle(protocol, "127.0.0.1" if address == "localhost" else address, port)
+    address = "127.0.0.1" if address == "localhost" else address
+    if address and not _is_ip(address):  # a name would be looked up, who knows where
+        text = NO_IP.format(wish.service, clean(address, 60))
+        plan.remarks.append(Remark(wish.port.line, text))
+        return
+    number = binding.obstacle(protocol, address, port)
     if number == errno.EADDRINUSE:
         yield Conflict(wish, Why.BOUND, "is bound by a program of this machine")
     elif number == errno.EADDRNOTAVAIL:
         plan.remarks.append(Remark(wish.port.line, NO_ADDRESS.format(address, plan.host_id)))
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _places(fact: PortRuntime) -> frozenset:

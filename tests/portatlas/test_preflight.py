@@ -139,6 +139,15 @@ def test_on_this_machine_it_is_tried_whether_they_can_be_bound(found):
     assert elsewhere == ([], [])
 
 
+@pytest.mark.parametrize("address", ["example.invalid", "x" * 300, "é..é"])
+def test_a_name_in_place_of_an_address_is_not_looked_up(found, monkeypatch, address):
+    monkeypatch.setattr(preflight.binding, "obstacle", None)  # which the kernel would ask for it
+
+    told, [remark] = found(f"{{web: {{ports: ['{address}:8080:1']}}}}", here="atlas")
+
+    assert (told, remark) == ([], f"web: {address[:60]} is no address.")
+
+
 @pytest.mark.django_db
 def test_what_cant_be_told_is_remarked_and_no_conflict():
     plan = preflight.read((DATA / "compose.yaml").read_text(), "nowhere", folder="x")
