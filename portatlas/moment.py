@@ -43,4 +43,4 @@ def iso(moment: datetime | None) -> str | None:
     >>> iso(datetime(2026, 1, 1, 12)), iso(None)
     ('2026-01-01T12:00:00Z', None)
     """
-    return moment and moment.isoformat().removesuffix("+00:00") + "Z"
+    return moment.isoformat().removesuffix("+00:00") + "Z" if moment else None
