@@ -164,6 +164,18 @@ def test_port_keepers_export_is_taken_from_standard_input(port, monkeypatch):
     assert (code, Reservation.objects.get().host_id) == (Exit.DONE, "web-1")
 
 
+def test_what_is_no_text_is_told_and_nothing_is_written(port, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff")))
+
+    _out, err, code = port("import", "-")
+
+    assert err.splitlines() == [
+        "Standard input can't be taken, and nothing of it was:",
+        "This is no UTF-8 text, in line 1.",
+    ]
+    assert code == Exit.USAGE
+
+
 def test_a_file_that_is_not_there_is_wrong_usage(port, tmp_path):
     assert port("import", str(tmp_path / "none"))[2] == Exit.USAGE
     assert port("export", str(tmp_path / "none" / "out.json"))[2] == Exit.USAGE

@@ -50,7 +50,8 @@ def run(command, options):
         if options["json"]:
             faults = [fault._asdict() for fault in exc.faults]
             command.say(as_json({"outcome": "bad file", "faults": faults}))
-        what = f"{file} can't be taken, and nothing of it was:"
+        name = "Standard input" if file == STANDARD else file
+        what = f"{name} can't be taken, and nothing of it was:"
         raise wrong("\n".join([what, *exc.lines])) from exc
     try:
         if options["dry_run"]:
