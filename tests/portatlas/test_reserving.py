@@ -192,7 +192,9 @@ def test_a_process_of_this_machine_may_lease(db):
     assert made.pid_started_at > 0
 
 
-@pytest.mark.parametrize(("host", "pid"), [("far", os.getpid()), ("atlas", 2**22 + 1)])
+@pytest.mark.parametrize(
+    ("host", "pid"), [pytest.param("far", os.getpid(), id="far"), ("atlas", 2**22 + 1)]
+)
 def test_no_other_process_may_lease(host, pid, db):
     wanted = Reservation(host_id=host, protocol="tcp", port=20000, project="shop", pid=pid)
 
