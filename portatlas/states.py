@@ -129,7 +129,7 @@ RULES = (
         "it listens wider than its note allows",
         ACTIVE & WIDER_THAN_NOTED,
     ),
-    Rule(14, PortState.SUSPICIOUS, ANOTHERS, violated() & NOTED),
+    Rule(14, PortState.SUSPICIOUS, ANOTHERS, NOTED & violated()),
     Rule(15, PortState.SUSPICIOUS, ANOTHERS, violated()),
     Rule(20, PortState.FLAPPING, "it came or went four times within the last hour"),
     Rule(
