@@ -95,19 +95,22 @@ def holders_of(found: Listener) -> Callable[[int], bool]:
     return holds
 
 
+def project(here: str, found: Listener) -> str:
+    """Return whose port it is by its reservation, "" if nobody's."""
+    reserved = Reservation.objects.about((here, *found.key))
+    return reserved.values_list("project", flat=True).first() or ""
+
+
 def record(
-    here: str, found: Listener, fates: Mapping[int, Fate], *, by: Actor, at: datetime
+    about: Reservation, found: Listener, fates: Mapping[int, Fate], *, by: Actor, at: datetime
 ) -> None:
-    """Tell the history of a port what was done, be it reserved or not."""
-    key = (here, *found.key)
-    reserved = Reservation.objects.about(key).values_list("project", flat=True).first()
-    about = Reservation(host_id=here, protocol=key[1], port=key[2], project=reserved or "")
+    """Tell the history of a port what was done; `about` says which, and of which project if any."""
     line = history.line(
         ReservationEvent.Action.KILLED,
         about,
         at=at,
         by=by.name,
-        seen_on=here,
+        seen_on=about.host_id,
         pid=found.owner.pids[0],
         program=found.owner.process_name,
         user=found.owner.user,

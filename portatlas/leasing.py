@@ -60,11 +60,11 @@ def run(  # noqa: PLR0913  # what is leased, what is run, and who does it
     try:
         said = {**(terms or {}), **({} if keep else {"pid": errand.pid})}
         leased = ground.request(place, wanted, said, by=by, at=clock())
+        begins(leased)
+        hang_up()
     except BaseException:
-        errand.give_up()
+        errand.give_up()  # and with it ends the lease, if there is one already
         raise
-    begins(leased)
-    hang_up()
     try:
         ports = (str(each.port) for each in leased)
         return errand.run(dict(zip(variables, ports, strict=True)))

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from collector import asking
 from portatlas import killing
+from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.services import RefusedError
 from portatlas.contexts.reservations.values import named
 from portatlas.ending import Fate, Processes
@@ -54,16 +55,20 @@ def run(command, options):
         raise wrong("There is nobody to ask: say --yes to end it without that.")
     by = performer(command, options)
     found = holder(command, here, tuple(wanted))
+    protocol, port = found.key
+    # Before anything is ended: a database that can't be used could not record it.
+    project = killing.project(here, found)
+    about = Reservation(host_id=here, protocol=protocol, port=port, project=project)
     with Processes(found.owner.pids) as processes:
         if processes.forbidden:
             raise RefusedError(killing.forbidden(found.owner))
         if not options["yes"]:
             ask(command, here, found, options)
         fates = processes.end(killing.holders_of(found), patience=timeout)
-    name = named((here, *found.key))
+    name = named(about.key)
     if set(fates.values()) <= {Fate.LEFT}:
         command.nothing(f"{name} is not held any more by whom it was: nothing was ended.")
-    killing.record(here, found, fates, by=by, at=timezone.now())
+    killing.record(about, found, fates, by=by, at=timezone.now())
     again = look(here).by_key.get(found.key)
     with suppress(OperationalError, OSError):  # then the next look tells it
         asking.send(LOOK_WITHIN)
@@ -72,7 +77,7 @@ def run(command, options):
     else:
         command.say(in_words(found.owner, fates, timeout))
     if again:
-        raise CommandError(f"{name} is held again: by {held_by(again.owner)}.")
+        raise CommandError(f"{name} is still held, or again: by {held_by(again.owner)}.")
 
 
 WORDS = {
