@@ -18,7 +18,9 @@ from portatlas.models import SEE_PORTS
 from portatlas.prospect import Prospect
 
 PROJECT = OpenApiParameter(
-    "project", TEXT, description="For which project: it may have its own, by the rules, too."
+    "project",
+    TEXT | {"minLength": 1},
+    description="For which project: it may have its own, by the rules, too.",
 )
 
 
