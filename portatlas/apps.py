@@ -34,6 +34,6 @@ def after_sweep(sender, outcome=None, **kwargs):
     """Hold reservations against what a sweep found changed, in its own task or request."""
     if not outcome or not outcome.changed:
         return
-    from portatlas import observing  # noqa: PLC0415  # models are not there yet when apps are
+    from portatlas.reserving import observing  # noqa: PLC0415  # models are not there yet when apps are
 
     observing.follow(outcome.sweep.host_id, outcome.changed, at=timezone.now())

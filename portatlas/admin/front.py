@@ -6,10 +6,10 @@ from django.utils import timezone
 
 from collector.models import Host
 from collector.retirement import present
-from portatlas.booking_tally import Counts, by_project
 from portatlas.bookings import Status
 from portatlas.models import MAY_WRITE, SEE_PORTS, SavedView
 from portatlas.overview import Overview
+from portatlas.reserving.booking_tally import Counts, by_project
 from portatlas.tally import tally
 
 

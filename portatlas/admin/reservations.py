@@ -18,7 +18,7 @@ from portatlas.contexts.reservations.admin import history_address
 from portatlas.contexts.reservations.forms import ReservationForm
 from portatlas.contexts.reservations.models import Reservation, ReservationEvent
 from portatlas.contexts.reservations.values import EVERY_HOST, where
-from portatlas.ground import ground
+from portatlas.reserving.here import ground
 
 # The state of a port whose mark and colour tell best how a reservation stands.
 LOOKS_AS = {

@@ -13,9 +13,9 @@ from portatlas.api.reservation_serializers import ReservationSerializer
 from portatlas.api.reservations import ReservationDoor
 from portatlas.bookings import Status
 from portatlas.contexts.reservations.models import HOLDER
-from portatlas.ground import ground
 from portatlas.models import SEE_PORTS
-from portatlas.prospect import Prospect
+from portatlas.reserving.here import ground
+from portatlas.reserving.prospect import Prospect
 
 PROJECT = OpenApiParameter(
     "project",

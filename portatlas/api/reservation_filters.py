@@ -2,10 +2,10 @@ import django_filters as filters
 
 from collector.sweep import Protocol
 from portatlas.api.asking import Flag, Moment, OneOf, Ports, Texts, Whole
-from portatlas.booking_tally import COUNTED
 from portatlas.contexts.reservations.models import ReservationEvent
 from portatlas.models import Booking
 from portatlas.querysets import has_tag
+from portatlas.reserving.booking_tally import COUNTED
 
 
 class ReservationFilter(filters.FilterSet):

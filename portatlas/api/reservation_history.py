@@ -4,11 +4,11 @@ from django.db.models import F
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from portatlas import booking_rows
 from portatlas.api.events import History
 from portatlas.api.reservation_filters import ReservationEventFilter
 from portatlas.contexts.reservations.models import ReservationEvent
 from portatlas.models import KEY
+from portatlas.reserving import booking_rows
 from portatlas.tokens.scopes import Scope
 
 TOLD = (*KEY, "action", "project", "performed_by", "seen_on", "details")

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from portatlas.api.conditional import conditional
 from portatlas.api.reservations import ReservationDoor
-from portatlas.booking_tally import COUNTED, Counts, by_project
+from portatlas.reserving.booking_tally import COUNTED, Counts, by_project
 
 MOST = 1_000  # projects that are told
 

@@ -18,10 +18,10 @@ from portatlas.contexts.reservations import lock, services
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.services import Actor, Key, RefusedError, TakenError
 from portatlas.contexts.reservations.values import named
-from portatlas.ground import ground
 from portatlas.models import KEY
 from portatlas.moment import iso
-from portatlas.reserving import HeldError
+from portatlas.reserving.ground import HeldError
+from portatlas.reserving.here import ground
 
 MOST_TOLD = 100  # reservations that are in the way
 # What the description can't say of a field, and reserving finds out.

@@ -6,7 +6,6 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portatlas import booking_rows
 from portatlas.api import reservation_operations
 from portatlas.api.asking import Filters, InOrder
 from portatlas.api.bodies import said
@@ -29,9 +28,10 @@ from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Actor, Key, revision
 from portatlas.contexts.reservations.values import named
-from portatlas.ground import ground
 from portatlas.models import KEY, Booking
-from portatlas.reserving import Wanted
+from portatlas.reserving import booking_rows
+from portatlas.reserving.ground import Wanted
+from portatlas.reserving.here import ground
 from portatlas.tokens.scopes import Scope
 
 ADD, CHANGE, DELETE = (f"reservations.{what}_reservation" for what in ("add", "change", "delete"))

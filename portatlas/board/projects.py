@@ -18,9 +18,9 @@ from portatlas.board.replies import by_post, reply
 from portatlas.board.request_form import RequestForm
 from portatlas.board.reservations import MAY, SEE, may_see
 from portatlas.board.selection import link
-from portatlas.contexts.reservations import services
+from portatlas.contexts.reservations import batch, services
 from portatlas.contexts.reservations.services import Actor
-from portatlas.ground import ground
+from portatlas.reserving.here import ground
 
 PROJECTS = 100  # a page
 SEE_RULES = "reservations.view_allocationrule"
@@ -100,11 +100,11 @@ def release(request: HttpRequest, project: str) -> HttpResponse:
         count = services.release_project(project, by=by, at=now)
         ports = "1 port" if count == 1 else f"{count} ports"
         return reply(request, f"{ports} of {project} released.", then=then)
-    revisions = [each for each in request.POST.getlist("port") if _is_revision(each)]
+    revisions = [each for each in request.POST.getlist("port") if batch.is_revision(each)]
     if not revisions:
         text = "Nothing was released: tick the ports first."
         return reply(request, text, is_bad=True, then=then)
-    done = services.release_read(revisions[: services.MOST], by=by, at=now)
+    done = batch.release(revisions[: services.MOST], by=by, at=now).written
     left = len(revisions) - len(done)
     text = f"Released: {outcome.names(each.key for each in done)}." if done else ""
     if left:
@@ -147,8 +147,3 @@ def _steps(page, chosen: dict) -> dict[str, str | bool]:
         "next_link": page.has_next() and link(chosen, page=page.next_page_number()),
         "previous_link": page.has_previous() and link(chosen, page=page.previous_page_number()),
     }
-
-
-def _is_revision(text: str) -> bool:
-    pk, dot, version = text.partition(".")
-    return dot == "." and all(each.isdecimal() and len(each) < 18 for each in (pk, version))

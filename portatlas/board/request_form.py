@@ -9,7 +9,7 @@ from portatlas.board.reservation_form import MINUTES
 from portatlas.contexts.reservations import services, values
 from portatlas.contexts.reservations.models import LONGEST, Protocol
 from portatlas.contexts.reservations.querysets import Place
-from portatlas.reserving import Wanted
+from portatlas.reserving.ground import Wanted
 
 SPAN = re.compile(r"\s*([0-9]{1,5})\s*-\s*([0-9]{1,5})\s*")
 

@@ -15,9 +15,9 @@ from portatlas.board.reservation_form import reservation_form
 from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.services import Actor, NotReservedError
 from portatlas.contexts.reservations.values import named
-from portatlas.ground import ground
 from portatlas.models import KEY, SEE_PORTS, Port
-from portatlas.reserving import HeldError
+from portatlas.reserving.ground import HeldError
+from portatlas.reserving.here import ground
 
 MAY = {what: f"reservations.{what}_reservation" for what in ("view", "add", "change", "delete")}
 SEE = (*SEE_PORTS, MAY["view"])

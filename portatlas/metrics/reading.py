@@ -10,11 +10,11 @@ from django.db.models import Count, Manager, QuerySet
 from collector.models import Host
 from collector.retirement import present
 from notes.models import PortNote
-from portatlas.booking_tally import COUNTED
 from portatlas.celery import app
 from portatlas.metrics import queues
 from portatlas.models import Booking
 from portatlas.notifications.models import Delivery
+from portatlas.reserving.booking_tally import COUNTED
 from portatlas.silence import silences
 from portatlas.tally import Tally, tally
 

@@ -8,12 +8,12 @@ from django.db import connection
 
 from collector.services import reconcile
 from notes.models import PortNote
-from portatlas import observing
 from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Actor
-from portatlas.reserving import Ground, Wanted
+from portatlas.reserving import observing
+from portatlas.reserving.ground import Ground, Wanted
 from tests.collector.sweeps import listener
 from tests.collector.sweeps import sweep as look
 from tests.conftest import NOON

@@ -9,11 +9,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from collector import well_known
-from portatlas import binding
 from portatlas.api import reservation_summary
 from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.models import AllocationRule, Reservation, ReservationEvent
 from portatlas.contexts.reservations.services import Actor, reserve
+from portatlas.reserving import binding
 from portatlas.tokens import services as tokens
 from tests.conftest import NOON
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from portatlas import binding
+from portatlas.reserving import binding
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from collector import asking
 from collector.sweep import Owner, OwnerState, Role
-from portatlas import killing
 from portatlas.contexts.reservations.models import Reservation, ReservationEvent
+from portatlas.reserving import killing
 from portatlas.terminal.exits import Exit
 from tests.collector.sweeps import listener
 from tests.portatlas.command import run

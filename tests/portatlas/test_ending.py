@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from portatlas.ending import Fate, Processes
+from portatlas.reserving.ending import Fate, Processes
 from tests.collector.crowd import told_by_nobody
 
 PATIENT = 30.0  # seconds that none of these takes

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from portatlas.errand import Errand, environment
+from portatlas.reserving.errand import Errand, environment
 
 # Without the package, which would load Celery.
-PACKAGE = Path(__file__).resolve().parents[2] / "portatlas"
+PACKAGE = Path(__file__).resolve().parents[2] / "portatlas" / "reserving"
 RUNNER = """
 import sys
 from errand import Errand

@@ -14,11 +14,12 @@ from collector.models import Coverage, Host, HostEvent, PortEvent, PortRuntime
 from collector.services import reconcile
 from collector.sweep import Owner, OwnerState, Scope
 from notes.models import PortNote
-from portatlas import observing, past
+from portatlas import past
 from portatlas.contexts.reservations.models import Reservation, ReservationEvent
 from portatlas.contexts.reservations.services import Actor, release, renew
 from portatlas.hindsight import UNSURE
 from portatlas.models import Port
+from portatlas.reserving import observing
 from portatlas.retrospect import Retrospect
 from portatlas.states import ANOTHERS
 from tests.collector.sweeps import listener, sweep

@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from collector import machine
-from portatlas import kernel_reserved
 from portatlas.contexts.reservations.models import Reservation
+from portatlas.reserving import kernel_reserved
 from tests.collector.crowd import told_in
 from tests.conftest import NOON
 from tests.portatlas.command import run

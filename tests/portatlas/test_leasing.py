@@ -8,12 +8,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from portatlas import leasing, observing
 from portatlas.contexts.reservations.models import Reservation, ReservationEvent
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Actor, RefusedError
-from portatlas.errand import Errand
-from portatlas.reserving import Ground, Wanted
+from portatlas.reserving import leasing, observing
+from portatlas.reserving.errand import Errand
+from portatlas.reserving.ground import Ground, Wanted
 from portatlas.terminal.exits import Exit
 from tests.portatlas.command import run as run_command
 

@@ -15,11 +15,12 @@ from collector.models import PortRuntime
 from collector.services import reconcile
 from collector.signals import swept
 from collector.sweep import Owner, OwnerState, Verdict
-from portatlas import observing, tasks
+from portatlas import tasks
 from portatlas.contexts.reservations import history, lease, lock
 from portatlas.contexts.reservations.models import Reservation, ReservationEvent
 from portatlas.contexts.reservations.services import Actor, renew
 from portatlas.contexts.reservations.values import EVERY_HOST
+from portatlas.reserving import observing
 from tests.collector.sweeps import TICK, listener, sweep
 from tests.conftest import NOON
 from tests.portatlas.bookings import holds, reserved, told

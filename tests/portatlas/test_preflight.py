@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from portatlas import preflight
 from portatlas.contexts.reservations.models import AllocationRule, Reservation
 from portatlas.contexts.reservations.services import Actor
+from portatlas.reserving import preflight
 from portatlas.terminal.exits import Exit
 from tests.conftest import NOON
 from tests.notes.drafted import DATA

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Group, Permission
 
-from portatlas import binding
 from portatlas.board.project_ports import PORTS
 from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.models import AllocationRule, Reservation, ReservationEvent
 from portatlas.contexts.reservations.services import Actor
+from portatlas.reserving import binding
 from tests.conftest import NOON
 
 ALICE = Actor("alice")

@@ -9,12 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from collector import machine
-from portatlas import reserving
 from portatlas.bookings import Status
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Actor, RefusedError, TakenError
-from portatlas.reserving import Ground, HeldError, Wanted
+from portatlas.reserving import ground
+from portatlas.reserving.ground import Ground, HeldError, Wanted
 from tests.conftest import NOON
 
 ME = Actor("me")
@@ -52,8 +52,8 @@ def test_what_listens_on_the_host_is_occupied(open_port):
     open_port(8003, host_id="far", protocol="udp")
     open_port(8004, host_id="other")
 
-    assert occupied(FAR, range(8000, 8008)) == {reserving.LISTENING: {8001}}
-    assert occupied(Place("*", "tcp"), range(8000, 8008)) == {reserving.LISTENING: {8001, 8004}}
+    assert occupied(FAR, range(8000, 8008)) == {ground.LISTENING: {8001}}
+    assert occupied(Place("*", "tcp"), range(8000, 8008)) == {ground.LISTENING: {8001, 8004}}
 
 
 def test_what_a_note_speaks_of_is_occupied(write_note):
@@ -61,18 +61,18 @@ def test_what_a_note_speaks_of_is_occupied(write_note):
     write_note(8002, host_id="*")
     write_note(8003, host_id="other")
 
-    assert occupied(FAR, range(8000, 8008)) == {reserving.NOTED: {8001, 8002}}
-    assert occupied(Place("*", "tcp"), range(8000, 8008)) == {reserving.NOTED: {8001, 8002, 8003}}
+    assert occupied(FAR, range(8000, 8008)) == {ground.NOTED: {8001, 8002}}
+    assert occupied(Place("*", "tcp"), range(8000, 8008)) == {ground.NOTED: {8001, 8002, 8003}}
 
 
 def test_what_etc_services_names_is_occupied(db):
-    assert 3306 in occupied(FAR, range(3306, 3307))[reserving.NAMED]
+    assert 3306 in occupied(FAR, range(3306, 3307))[ground.NAMED]
 
 
 def test_what_privileged_programs_alone_may_bind_is_occupied(db):
     found = occupied(FAR, range(1020, 1028))
 
-    assert found[reserving.PRIVILEGED] == {1020, 1021, 1022, 1023}
+    assert found[ground.PRIVILEGED] == {1020, 1021, 1022, 1023}
 
 
 def test_what_the_kernel_lends_to_clients_is_occupied(db):
@@ -81,8 +81,8 @@ def test_what_the_kernel_lends_to_clients_is_occupied(db):
     here = occupied(HERE, range(clients.start - 1, clients.start + 1))
     far = occupied(FAR, range(32767, 32769))
 
-    assert here[reserving.CLIENTS] == {clients.start}
-    assert far[reserving.CLIENTS] == {32768}
+    assert here[ground.CLIENTS] == {clients.start}
+    assert far[ground.CLIENTS] == {32768}
 
 
 def test_a_request_gets_what_nothing_speaks_against(open_port, write_note, reserved):
@@ -90,7 +90,7 @@ def test_a_request_gets_what_nothing_speaks_against(open_port, write_note, reser
     write_note(8001, host_id="*")
     reserved(8002, host_id="far")
     reserved(8003, host_id="*")
-    named = GROUND.occupied(FAR, range(8004, 8010))[reserving.NAMED]
+    named = GROUND.occupied(FAR, range(8004, 8010))[ground.NAMED]
 
     found = asked(count=2)
 
@@ -248,7 +248,7 @@ def test_a_check_forgets_what_has_run_out(reserved):
 def test_a_check_tells_what_is_bound_here(bound, db):
     found = GROUND.check(("atlas", "tcp", bound), NOON)
 
-    assert reserving.BOUND in found.obstacles
+    assert ground.BOUND in found.obstacles
     assert not found.is_free
 
 

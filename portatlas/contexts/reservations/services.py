@@ -192,17 +192,6 @@ def release(
 
 
 @transaction.atomic
-def release_read(revisions: Iterable[str], *, by: Actor, at: datetime) -> list[Reservation]:
-    """Release what is still as it was read, in as many statements as for one; return that."""
-    lock.take()
-    seen = set(revisions)
-    rows = Reservation.objects.filter(pk__in=[each.partition(".")[0] for each in seen])
-    found = [each for each in rows if revision(each) in seen]
-    end(found, at=at, by=by.name)
-    return found
-
-
-@transaction.atomic
 def release_project(project: str, *, by: Actor, at: datetime) -> int:
     """Release all that a project has reserved, and return how many ports that were."""
     lock.take()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from django.utils import timezone
 
 from portatlas.contexts.reservations import values
-from portatlas.ground import ground
-from portatlas.prospect import Prospect
-from portatlas.reserving import BOUND, LISTENING
+from portatlas.reserving.ground import BOUND, LISTENING
+from portatlas.reserving.here import ground
+from portatlas.reserving.prospect import Prospect
 from portatlas.terminal.exits import Exit
 from portatlas.terminal.port import key, lines
 from portatlas.terminal.port.performer import add_argument as add_performer

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from portatlas import booking_rows
 from portatlas.contexts.reservations.models import ReservationEvent
 from portatlas.contexts.reservations.values import EVERY_HOST
+from portatlas.reserving import booking_rows
 from portatlas.terminal.port import choice, key, lines
 from portatlas.terminal.screen import plain
 

@@ -9,11 +9,11 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from collector import asking
-from portatlas import killing
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.services import RefusedError
 from portatlas.contexts.reservations.values import named
-from portatlas.ending import Fate, Processes
+from portatlas.reserving import killing
+from portatlas.reserving.ending import Fate, Processes
 from portatlas.terminal import layout
 from portatlas.terminal.door import wrong
 from portatlas.terminal.port import key, lines

@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
-from portatlas import booking_rows
-from portatlas.booking_tally import COUNTED
+from portatlas.reserving import booking_rows
+from portatlas.reserving.booking_tally import COUNTED
 from portatlas.terminal.port import choice, lines
 
 NAME = "list"

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from notes.exchange import formats
 from notes.exchange.faults import BadFileError
-from portatlas import preflight
 from portatlas.contexts.reservations.values import EVERY_HOST
-from portatlas.preflight import in_words
+from portatlas.reserving import preflight
+from portatlas.reserving.preflight import in_words
 from portatlas.terminal.door import wrong
 from portatlas.terminal.exits import Exit
 from portatlas.terminal.port import lines

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from portatlas import booking_tally
+from portatlas.reserving import booking_tally
 from portatlas.terminal.port import lines
 from portatlas.terminal.screen import plain
 

@@ -2,9 +2,9 @@
 
 from django.utils import timezone
 
-from portatlas import booking_rows
 from portatlas.contexts.reservations.models import Reservation
-from portatlas.ground import ground
+from portatlas.reserving import booking_rows
+from portatlas.reserving.here import ground
 from portatlas.terminal.port import key, lines, terms
 from portatlas.terminal.port.performer import add_argument as add_performer
 from portatlas.terminal.port.performer import performer

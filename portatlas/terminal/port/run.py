@@ -4,11 +4,11 @@ import sys
 
 from django.utils import timezone
 
-from portatlas import leasing
 from portatlas.contexts.reservations.models import Protocol
 from portatlas.contexts.reservations.values import named
-from portatlas.ground import ground
-from portatlas.reserving import Wanted
+from portatlas.reserving import leasing
+from portatlas.reserving.ground import Wanted
+from portatlas.reserving.here import ground
 from portatlas.terminal.door import wrong
 from portatlas.terminal.port.performer import add_argument as add_performer
 from portatlas.terminal.port.performer import performer

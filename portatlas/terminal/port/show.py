@@ -6,10 +6,10 @@ from django.utils import timezone
 from rich.table import Table
 
 from collector.models import PortRuntime
-from portatlas import booking_rows
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.values import EVERY_HOST, named
 from portatlas.models import Booking
+from portatlas.reserving import booking_rows
 from portatlas.terminal.port import key, lines
 from portatlas.terminal.screen import plain, prose
 

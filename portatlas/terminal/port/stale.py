@@ -2,9 +2,9 @@
 
 from django.utils import timezone
 
-from portatlas import booking_rows
 from portatlas.bookings import UNUSED, Status
 from portatlas.moment import iso
+from portatlas.reserving import booking_rows
 from portatlas.terminal.port import choice, lines
 from portatlas.terminal.screen import plain
 

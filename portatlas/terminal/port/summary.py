@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
-from portatlas import booking_rows, booking_tally, occupants
 from portatlas.models import Booking
+from portatlas.reserving import booking_rows, booking_tally, occupants
 from portatlas.terminal.port import choice, lines
 from portatlas.terminal.screen import plain, prose
 

@@ -4,9 +4,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from collector import machine
-from portatlas import kernel_reserved
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.values import EVERY_HOST
+from portatlas.reserving import kernel_reserved
 from portatlas.terminal.port import lines
 
 NAME = "sysctl"

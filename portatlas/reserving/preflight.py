@@ -15,13 +15,13 @@ from notes.exchange.drafts import publishing
 from notes.exchange.drafts.draft import clean
 from notes.exchange.drafts.publishing import Published, Remark, Service, text_of
 from notes.exchange.faults import BadFileError
-from portatlas import binding
 from portatlas.contexts.reservations import allocation, rules
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.rules import Claim
 from portatlas.contexts.reservations.services import Actor
 from portatlas.contexts.reservations.values import named
-from portatlas.overlap import overlap, places
+from portatlas.reserving import binding
+from portatlas.reserving.overlap import overlap, places
 from portatlas.silence import silent_since
 
 MOST = 5_000  # ports of a file; docker takes minutes for so many

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
-from portatlas import booking_rows, occupants
 from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.services import Actor, Key
-from portatlas.reserving import Check, Ground
+from portatlas.reserving import booking_rows, occupants
+from portatlas.reserving.ground import Check, Ground
 
 
 class Prospect(NamedTuple):

@@ -18,7 +18,7 @@ from portatlas.contexts.reservations import history
 from portatlas.contexts.reservations.models import Reservation, ReservationEvent
 from portatlas.contexts.reservations.services import Actor, RefusedError
 from portatlas.contexts.reservations.values import named
-from portatlas.ending import Fate
+from portatlas.reserving.ending import Fate
 
 # The processes of `up`, and those of an installation that runs them by itself.
 OURS = re.compile(

@@ -15,13 +15,13 @@ from collector import machine, well_known
 from collector.models import PortRuntime
 from collector.sweep import Protocol
 from notes.models import EVERY_HOST, PortNote
-from portatlas import binding
 from portatlas.bookings import Status
 from portatlas.contexts.reservations import lease, services
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place, numbers
 from portatlas.contexts.reservations.services import Actor, Key, RefusedError, Request
 from portatlas.models import Booking, Port
+from portatlas.reserving import binding
 
 EVERY_PORT = range(1, 65536)
 

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from portatlas.reserving import Ground
+from portatlas.reserving.ground import Ground
 
 
 def ground() -> Ground:

@@ -15,8 +15,8 @@ from portatlas.contexts.reservations import history, lock, services
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Actor
-from portatlas.errand import Errand
-from portatlas.reserving import Ground, Wanted
+from portatlas.reserving.errand import Errand
+from portatlas.reserving.ground import Ground, Wanted
 
 
 def names(count: int, said: Sequence[str] = ()) -> list[str]:
