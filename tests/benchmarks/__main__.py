@@ -16,6 +16,7 @@ QUICK = (
     ["board"],
     ["scale"],
     ["api"],
+    ["reservations"],
     ["storm"],
     ["webhooks"],
     ["look"],
