@@ -195,7 +195,7 @@ class Caller:
 def by_service(layout: Layout, asked: dict) -> None:
     from portatlas.contexts.reservations.querysets import Place  # noqa: PLC0415  # as above
     from portatlas.contexts.reservations.services import Actor  # noqa: PLC0415  # as above
-    from portatlas.reserving import Ground, Wanted  # noqa: PLC0415  # as above
+    from portatlas.reserving.ground import Ground, Wanted  # noqa: PLC0415  # as above
 
     wanted = Wanted("asks", within=layout.within, **asked)
     place = Place(layout.asks_on, "tcp")
