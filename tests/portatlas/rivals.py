@@ -58,10 +58,12 @@ def reserve(name: str, first: int, count: int) -> None:
 
 
 def sweep(first: int, looks: int) -> None:
-    """Record looks at a host on which ports come and go."""
+    """Record looks at a host on which ports come and go, and tell reservations of it."""
     for number in range(looks):
         listeners = [listener(first + port) for port in range(number % 3, 20 + number % 3)]
-        reconcile(look(*listeners, ticks=number), confirmed=True)
+        found = reconcile(look(*listeners, ticks=number), confirmed=True)
+        if found.changed:
+            observing.follow("atlas", found.changed, at=NOW)
 
 
 def note(first: int, count: int) -> None:
