@@ -22,6 +22,19 @@ CHECKOUT = Path(__file__).parent.parent
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items):
+    """
+    Mark what another database could answer differently.
+
+    Not what browsers do: their pages are asked of each database by the tests of the views.
+    """
+    for item in items:
+        asks = "db" in item.fixturenames or item.get_closest_marker("django_db")
+        if asks and "browser" not in item.path.parts:
+            item.add_marker("database")
+
+
 @pytest.fixture(autouse=True)
 def _cheap_passwords(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
