@@ -19,6 +19,7 @@ from portatlas.contexts.reservations.forms import ReservationForm
 from portatlas.contexts.reservations.models import Reservation, ReservationEvent
 from portatlas.contexts.reservations.values import EVERY_HOST, where
 from portatlas.reserving.here import ground
+from portatlas.reserving.history_words import in_words
 
 # The state of a port whose mark and colour tell best how a reservation stands.
 LOOKS_AS = {
@@ -164,31 +165,10 @@ class ReservationEventAdmin(PlainHistory):
 
     @admin.display(description="details")
     def told(self, event):
-        return details_in_words(event)
+        return in_words(event.details)
 
 
 def badge(status: Status):
     """Say how a reservation stands by mark, word and colour."""
     css = f"state state--{LOOKS_AS[status]}"
     return format_html('<span class="{}">{}</span>', css, status.value)
-
-
-def details_in_words(event: ReservationEvent) -> str:
-    """
-    Say what a line of history tells beside who and what.
-
-    >>> details_in_words(ReservationEvent(details={"why": "moved", "changes": {"pid": [None, 7]}}))
-    'moved; pid: nothing → 7'
-    """
-    rest = dict(event.details)
-    parts = [str(rest.pop("why", ""))]
-    changes = rest.pop("changes", {})
-    for name, change in changes.items() if isinstance(changes, dict) else ():
-        old, new = change if isinstance(change, list) and len(change) == 2 else ("", change)
-        parts.append(f"{name}: {_short(old)} → {_short(new)}")
-    parts += [f"{name}: {_short(value)}" for name, value in rest.items()]
-    return "; ".join(filter(None, parts))
-
-
-def _short(value) -> str:
-    return "nothing" if value in (None, "", [], {}) else str(value)[:80]

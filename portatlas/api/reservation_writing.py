@@ -23,6 +23,7 @@ from portatlas.moment import iso
 from portatlas.reserving.ground import HeldError
 from portatlas.reserving.here import ground
 
+ANY = "*"  # of If-Match: whatever is there, read or not
 MOST_TOLD = 100  # reservations that are in the way
 # What the description can't say of a field, and reserving finds out.
 RULES = {"pid": Rule.PROCESS, "expires_at": Rule.OVER}
@@ -54,7 +55,7 @@ class Writing:
 
     def __init__(self, key: Key, headers, *, by: Actor, at: datetime):
         self.key, self.by, self.at = key, by, at
-        self._is_conditional = "If-Match" in headers
+        self._has_read = headers.get("If-Match", ANY).strip() != ANY
         self._fits = fits(headers)
 
     @transaction.atomic
@@ -73,7 +74,7 @@ class Writing:
         That of another project is changed only if it was read before, as If-Match says.
         """
         found = self._found()
-        if found is None or not (found.project == said["project"] or self._is_conditional):
+        if found is None or not (found.project == said["project"] or self._has_read):
             return self._reserve(said, even_if_held=found is not None), True
         said.pop("even_if_held", None)
         usual = Reservation()

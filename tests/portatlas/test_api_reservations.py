@@ -138,9 +138,10 @@ def test_another_project_is_written_over_only_by_who_has_read_it(write, booked, 
     tag = admin_client.get(PORT)["ETag"]
 
     blind = write("put", {"project": "blog"})
+    of_any = write("put", {"project": "blog"}, if_match="*")
     read = write("put", {"project": "blog"}, if_match=tag)
 
-    assert told(blind) == (409, "taken")
+    assert [told(blind), told(of_any)] == [(409, "taken")] * 2
     assert (read.status_code, read.json()["project"]) == (200, "blog")
 
 

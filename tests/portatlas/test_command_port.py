@@ -197,6 +197,15 @@ def test_a_reservation_that_ran_out_at_some_time_may_be_one_that_never_does(port
     assert Reservation.objects.get().expires_at is None
 
 
+@pytest.mark.parametrize("verb", ["check", "history", "renew", "release", "show"])
+@pytest.mark.parametrize("host", ["a b", "ä", "\x1b[2J", "**"])
+def test_a_host_that_cannot_be_is_wrong_usage(host, verb, port):
+    out, err, code = port(verb, "8080", "--host", host)
+
+    assert err.startswith("--host: A host's name has letters, digits")
+    assert (out, code) == ("", Exit.USAGE)
+
+
 @pytest.mark.parametrize("verb", ["renew", "release", "show"])
 def test_what_is_not_reserved_is_told_to_be_not(verb, port):
     _, err, code = port(verb, "atlas:8080")

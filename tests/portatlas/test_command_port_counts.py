@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 import time_machine
 
+from portatlas.contexts.reservations.models import ReservationEvent
 from portatlas.terminal.exits import Exit
 from tests.conftest import NOON
 from tests.portatlas.command import run
@@ -44,10 +45,26 @@ def test_history_tells_the_newest_first_and_what_was_changed(port, django_user_m
         [*at, "released", "8080/tcp", "other", "blog", *ann],
         [
             *(*at, "renewed", "8080/tcp", "other", "blog", *ann),
-            *("project", "shop", "→", "blog,", "tags", "none", "→", "a"),
+            *("project", "shop", "→", "blog,", "tags", "nothing", "→", "a"),
         ],
         [*at, "reserved", "8080/tcp", "other", "shop", *ann],
     ]
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"changes": [1], "why": {"a": []}}, "{'a': []}, changes 1"),
+        ({"changes": {"user": "www", "auto_release": [False, True]}}, "auto release no → yes, "),
+        ({"b": None, "a": "\x1b[2J"}, "a \\x1b[2J"),
+    ],
+)
+def test_details_that_somebody_else_wrote_are_told_as_they_are(details, told, port):
+    ReservationEvent.objects.create(
+        host_id="other", port=8080, action="renewed", at=NOON, details=details
+    )
+
+    assert told in port("history")[0]
 
 
 @pytest.mark.parametrize(
@@ -195,4 +212,4 @@ def test_the_number_of_statements_does_not_grow(  # six are what it compares
         open_port(number + 100)
 
     with django_assert_num_queries(statements):
-        port(said)
+        port(said, *form)

@@ -104,6 +104,23 @@ def test_a_port_that_is_reserved_and_was_never_seen_is_found(admin_client):
     assert "Reserved by shop ; nothing listens on it." in words(response)
 
 
+def test_a_history_that_was_imported_breaks_no_page(admin_client):
+    reserve()
+    ReservationEvent.objects.create(
+        host_id="atlas",
+        port=8080,
+        action="renewed",
+        project="a/../b",
+        at=NOON,
+        details={"changes": [1], "<b>": "<b>"},
+    )
+
+    page = admin_client.get(PORT)
+
+    assert "a/../b" in words(page)
+    assert "&lt;b&gt; &lt;b&gt;, changes 1" in page.text
+
+
 def test_who_may_not_see_reservations_is_told_of_none(client, django_user_model):
     user = django_user_model.objects.create_user("reader")
     codenames = ["view_port", "view_portnote"]
@@ -340,7 +357,7 @@ def test_projects_are_found_by_a_part_of_their_name(admin_client):
 def test_where_nothing_is_reserved_the_page_says_what_to_do(admin_client):
     response = admin_client.get("/projects/")
 
-    assert "python3 manage.py port request shop --count 3" in response.text
+    assert "python3 manage.py port request --project shop --count 3" in response.text
     assert 'name="count"' in response.text
 
 

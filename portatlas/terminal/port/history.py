@@ -1,12 +1,11 @@
 """`port history`: what became of reservations, the newest first."""
 
-from typing import Any
-
 from django.db.models import QuerySet
 
 from portatlas.contexts.reservations.models import ReservationEvent
 from portatlas.contexts.reservations.values import EVERY_HOST
 from portatlas.reserving import booking_rows
+from portatlas.reserving.history_words import in_words
 from portatlas.terminal.port import choice, key, lines
 from portatlas.terminal.screen import plain
 
@@ -61,24 +60,6 @@ def table(events: list[ReservationEvent]):
             plain(each.host_id, longest=lines.LONGEST),
             plain(each.project, longest=lines.LONGEST),
             plain(each.performed_by or each.seen_on, longest=lines.LONGEST),
-            plain(", ".join(told(each.details))),
+            plain(in_words(each.details)),
         )
     return drawn
-
-
-def told(details: dict[str, Any]) -> list[str]:
-    """Say the details of a line by their names, as databases have no order for them."""
-    changes = details.get("changes", {})
-    said = [
-        str(value) if name == "why" else f"{name} {_word(value)}"
-        for name, value in sorted(details.items())
-        if name != "changes"
-    ]
-    return said + [
-        f"{name} {_word(old)} → {_word(new)}" for name, (old, new) in sorted(changes.items())
-    ]
-
-
-def _word(value: Any) -> str:
-    words = value if isinstance(value, list) else [value or ""]
-    return " ".join(map(str, words)) or "none"

@@ -4,7 +4,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 
+from portatlas.contexts.reservations import values
 from portatlas.contexts.reservations.models import Protocol
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Key
@@ -28,11 +30,17 @@ def read(text: str, options: dict[str, Any]) -> Key:
         target = Target.parse(text, host_id=options["host"], protocol=options["protocol"])
     except ValueError as exc:
         raise wrong(str(exc)) from exc
-    host_id = target.host_id or settings.PORTATLAS_HOST_ID
-    return host_id, target.protocol or Protocol.TCP.value, target.port
+    return *_place(target.host_id, target.protocol), target.port
 
 
 def place(options: dict[str, Any]) -> Place:
-    return Place(
-        options["host"] or settings.PORTATLAS_HOST_ID, options["protocol"] or Protocol.TCP.value
-    )
+    """Return where ports are meant that the options do not name. Raises CommandError."""
+    return _place(options["host"], options["protocol"])
+
+
+def _place(host_id: str, protocol: str) -> Place:
+    try:
+        values.host_name(host_id or settings.PORTATLAS_HOST_ID)
+    except ValidationError as exc:
+        raise wrong(f"--host: {exc.message}") from exc
+    return Place(host_id or settings.PORTATLAS_HOST_ID, protocol or Protocol.TCP.value)
