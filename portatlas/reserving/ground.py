@@ -162,12 +162,12 @@ class Ground:
         """Return terms that also say which process leases, if any. Raises ValidationError."""
         pid = terms.get("pid")
         if not pid:
-            return dict(terms) | ({"pid_started_at": None} if "pid" in terms else {})
+            return dict(terms) | (lease.NO_PROCESS if "pid" in terms else {})
         if host_id != self.here:
             why = f"A lease by PID is for a process of this machine, which is {self.here}."
             raise ValidationError({"pid": why})
         try:
-            return dict(terms) | {"pid_started_at": lease.started_at(pid)}
+            return dict(terms) | lease.identity(pid)
         except lease.NoProcessError as exc:
             raise ValidationError({"pid": str(exc)}) from exc
 

@@ -153,7 +153,7 @@ def _end(which: QuerySet, has_ended: Callable[[Reservation], bool], at: datetime
 
 
 def _has_ended(leased: Reservation) -> bool:
-    return lease.has_ended(leased.pid, leased.pid_started_at)
+    return lease.has_ended(leased.pid, leased.pid_started_at, leased.pid_seen_in)
 
 
 def _batches(keys: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -522,7 +522,7 @@ def process():
 
 
 def leased(process, port=80, **terms):
-    return reserved(port, pid=process.pid, pid_started_at=lease.started_at(process.pid), **terms)
+    return reserved(port, pid=process.pid, **lease.identity(process.pid), **terms)
 
 
 def test_a_lease_ends_with_its_process(process):
@@ -538,9 +538,10 @@ def test_a_lease_ends_with_its_process(process):
 
 
 def test_a_process_that_has_got_the_number_of_the_one_that_ended_holds_nothing():
-    started = lease.started_at(os.getpid())
-    reserved(80, pid=os.getpid(), pid_started_at=started - 60)
-    reserved(81, pid=os.getpid(), pid_started_at=started)
+    itself = lease.identity(os.getpid())
+    another = itself | {"pid_started_at": itself["pid_started_at"] - 60}
+    reserved(80, pid=os.getpid(), **another)
+    reserved(81, pid=os.getpid(), **itself)
 
     look_after()
 
@@ -558,8 +559,11 @@ def test_what_another_host_leased_to_a_process_is_not_for_this_one_to_judge(proc
 
 def test_beat_does_it_for_this_host(settings):
     settings.PORTATLAS_HOST_ID = "here"
+    another = lease.identity(os.getpid()) | {"pid_started_at": 1}
     reserved(80, expires_at=NOON)
-    reserved(81, host_id="here", pid=os.getpid(), pid_started_at=1)
+    reserved(
+        81, host_id="here", pid=os.getpid(), **lease.identity(os.getpid()) | {"pid_started_at": 1}
+    )
 
     tasks.look_after_reservations()
 

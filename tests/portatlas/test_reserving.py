@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from collector import machine
 from portatlas.bookings import Status
+from portatlas.contexts.reservations import lease
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Actor, RefusedError, TakenError
@@ -189,7 +190,10 @@ def test_a_process_of_this_machine_may_lease(db):
 
     made = GROUND.reserve(wanted, by=ME, at=NOON)
 
-    assert made.pid_started_at > 0
+    assert lease.identity(os.getpid()) == {
+        "pid_started_at": made.pid_started_at,
+        "pid_seen_in": made.pid_seen_in,
+    }
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from django import forms
 from portatlas.contexts.reservations import services, values
 from portatlas.contexts.reservations.models import HOLDER, Reservation
 
-# `pid_started_at` follows from the PID.
+# Which process of a PID it is follows from the PID.
 SAID = (
     *("project", "description", "tags", "expires_at", "auto_release"),
     *HOLDER,

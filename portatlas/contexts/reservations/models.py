@@ -115,6 +115,13 @@ class Reservation(Port):
     pid_started_at = models.FloatField(
         null=True, blank=True, editable=False, help_text="Which process of this PID it is."
     )
+    pid_seen_in = models.CharField(
+        max_length=80,
+        blank=True,
+        editable=False,
+        validators=[values.plain_text],
+        help_text="In which boot and namespace it has this PID.",
+    )
 
     observed = models.CharField(
         max_length=8,

@@ -27,7 +27,7 @@ LONGEST_NAME = Reservation._meta.get_field("requested_by").max_length
 TERMS = (
     *("project", "description", "tags", "metadata", "expires_at", "auto_release"),
     *HOLDER,
-    *("pid", "pid_started_at"),
+    *("pid", "pid_started_at", "pid_seen_in"),
 )
 
 Action = ReservationEvent.Action

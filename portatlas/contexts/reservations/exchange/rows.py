@@ -92,7 +92,7 @@ RESERVATION = Kind.of(
         *("project", "description", "tags", "metadata", "requested_by"),
         *("reserved_at", "renewed_at", "expires_at", "auto_release"),
         *HOLDER,
-        *("pid", "pid_started_at"),
+        *("pid", "pid_started_at", "pid_seen_in"),
     ),
     {*KEY, "project", "reserved_at"},
 )

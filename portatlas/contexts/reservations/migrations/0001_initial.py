@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ('container_name', models.CharField(blank=True, help_text='The container that it is for.', max_length=255, validators=[portatlas.contexts.reservations.values.plain_text], verbose_name='container')),
                 ('pid', models.PositiveBigIntegerField(blank=True, help_text='The process whose end releases it.', null=True, verbose_name='PID')),
                 ('pid_started_at', models.FloatField(blank=True, editable=False, help_text='Which process of this PID it is.', null=True)),
+                ('pid_seen_in', models.CharField(blank=True, editable=False, help_text='In which boot and namespace it has this PID.', max_length=80, validators=[portatlas.contexts.reservations.values.plain_text])),
                 ('observed', models.CharField(blank=True, choices=[('', 'Nothing'), ('in-use', 'In Use'), ('violated', 'Violated')], editable=False, help_text='What its history tells last of its use; the status is derived from facts.', max_length=8)),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
             ],

@@ -40,6 +40,7 @@ reservations = st.fixed_dictionaries(
         "auto_release": st.just(True),
         "pid": st.integers(0, 2**63 - 1),
         "pid_started_at": st.floats(0, 1e12),
+        "pid_seen_in": st.just("8f0a pid:[4026531836]"),
     },
 )
 

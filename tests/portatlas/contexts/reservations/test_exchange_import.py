@@ -36,7 +36,8 @@ def test_an_empty_database_becomes_the_same_as_the_one_that_was_exported():
     metadata = {"b": [1, {"ü": [None, True, 2.5, 1e22]}], "a": 10**30, "": {"\\u0000": "日本"}}
     reserve(metadata=metadata, description="Zoë's\n\ttill", tags=["web", "b"])
     reserve(8001, host_id="*", protocol="udp", process_name="named", auto_release=True)
-    reserve(8002, pid=4242, pid_started_at=1.5e9 + 0.123456789, expires_at=LATER)
+    process = {"pid_started_at": 1.5e9 + 0.123456789, "pid_seen_in": "8f0a pid:[4026531836]"}
+    reserve(8002, pid=4242, **process, expires_at=LATER)
     reserve(8003)
     at = NOON + timedelta(microseconds=7)
     services.renew(("atlas", "tcp", 8000), {"project": "till", "unit": "a"}, by=ALICE, at=at)
