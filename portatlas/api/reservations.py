@@ -1,6 +1,5 @@
 """Reservations, each at an address made of its key: /reservations/{host}/{protocol}/{port}/."""
 
-from django.db.models import Q
 from django.utils import timezone
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -50,8 +49,7 @@ class ReservationDoor(Conditional, Door):
     def get_queryset(self) -> BookingQuerySet:
         """Return the reservations that hold, with how each stands."""
         now = timezone.now()
-        live = Q(expires_at=None) | Q(expires_at__gt=now)
-        return super().get_queryset().filter(live).with_status(now)
+        return super().get_queryset().holding(now).with_status(now)
 
     def actor(self) -> Actor:
         through = f"token {self.token.name}" if self.token else ""

@@ -10,7 +10,6 @@ from django.db.models import Count, Q
 from django.urls import reverse
 
 from portatlas.board.booked import LABELS, Stand
-from portatlas.board.project_list import holding
 from portatlas.board.reservation_lines import Line, line
 from portatlas.bookings import Status
 from portatlas.contexts.reservations import services
@@ -65,7 +64,7 @@ class ProjectPorts(NamedTuple):
         cls, project: str, now: datetime, *, host: str = "", status: str = "", number: str = ""
     ) -> Self:
         """Read a page of the ports of a project, in three statements."""
-        every = Booking.objects.filter(holding(now), project=project).with_status(now)
+        every = Booking.objects.holding(now).filter(project=project).with_status(now)
         counted = every.order_by().values_list("host_id", "stands").annotate(Count("pk"))
         by_host: Counter[str] = Counter()
         by_status: Counter[str] = Counter()

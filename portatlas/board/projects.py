@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from portatlas.board import outcome
-from portatlas.board.project_list import Project, give_ranges
+from portatlas.board.project_list import give_ranges, ranges
 from portatlas.board.project_list import projects as all_projects
 from portatlas.board.project_ports import STATUSES, ProjectPorts, history
 from portatlas.board.refusals import REFUSALS, tell
@@ -43,7 +43,7 @@ def projects(request: HttpRequest) -> HttpResponse:
         "form": form,
         "query": query,
         "page": page,
-        "ports": sum(each.ports for each in found),
+        "ports": sum(each.counts.ports for each in found),
         "violated": sum(each.violated for each in found),
         **_steps(page, {"q": query}),
     }
@@ -65,14 +65,12 @@ def project(request: HttpRequest, project: str) -> HttpResponse:
         project, now, host=host, status=status, number=request.GET.get("page", "")
     )
     lines = history(project, now, host)
-    described = Project(project)
-    if request.user.has_perm(SEE_RULES):
-        give_ranges([described])
+    by_rule = ranges([project])[project] if request.user.has_perm(SEE_RULES) else ()
     chosen = {"host": host, "status": status}
     context = {
         "form": form,
         "project": project,
-        "ranges": described.ranges,
+        "ranges": by_rule,
         "found": found,
         "host": host,
         "status": status,
@@ -84,7 +82,7 @@ def project(request: HttpRequest, project: str) -> HttpResponse:
         "is_known": bool(lines or found.total or found.hosts),
         **_steps(found.page, chosen),
     }
-    known = 200 if context["is_known"] or described.ranges else 404
+    known = 200 if context["is_known"] or by_rule else 404
     return render(request, "board/project.html", context, status=_status(form, known))
 
 

@@ -47,9 +47,7 @@ def read(at: datetime) -> Reading:
         silent=silences(hosts, at),
         ports=tally(at, every),
         notes=_counted(PortNote.objects, "risk_level", PortNote.RiskLevel.values),
-        reservations=_counted(
-            Booking.objects.with_status(at).exclude(expires_at__lte=at), "stands", COUNTED
-        ),
+        reservations=_counted(Booking.objects.with_status(at).holding(at), "stands", COUNTED),
         deliveries=_counted(Delivery.objects, "status", Delivery.Status.values),
         database_size=_database_size(),
         queues=queues.depths(app),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from portatlas.bookings import Status
 from portatlas.models import Booking
@@ -15,9 +15,10 @@ COUNTED = tuple(status for status in Status if status != Status.FREE)
 
 
 class Counts(NamedTuple):
-    """How many ports are reserved, by how they stand."""
+    """How many ports are reserved, by how they stand, and when the first of them is released."""
 
     by_status: Counter[str]
+    runs_out: datetime | None = None
 
     @property
     def ports(self) -> int:
@@ -40,19 +41,23 @@ class Counts(NamedTuple):
 
     @classmethod
     def of(cls, every: Iterable["Counts"]) -> Self:
-        return cls(sum((each.by_status for each in every), Counter()))
+        every = list(every)
+        ends = [each.runs_out for each in every if each.runs_out]
+        return cls(sum((each.by_status for each in every), Counter()), min(ends, default=None))
 
 
-def by_project(at: datetime) -> dict[str, Counts]:
-    """Count the ports of each project, by its name, in one statement."""
+def by_project(at: datetime, named: str = "") -> dict[str, Counts]:
+    """Count the ports of each project whose name contains `named`, by name, in one statement."""
+    bookings = Booking.objects.holding(at)
+    if named:
+        bookings = bookings.filter(project__icontains=named)
     rows = (
-        Booking.objects.with_status(at)
-        .exclude(expires_at__lte=at)
+        bookings.with_status(at)
         .order_by("project")
         .values_list("project", "stands")
-        .annotate(ports=Count("pk"))
+        .annotate(Count("pk"), Min("expires_at"))
     )
-    found: dict[str, Counts] = {}
-    for project, status, ports in rows:
-        found.setdefault(project, Counts(Counter())).by_status[status] = ports
-    return found
+    found: dict[str, list[Counts]] = {}
+    for project, status, ports, first in rows:
+        found.setdefault(project, []).append(Counts(Counter({status: ports}), first))
+    return {project: Counts.of(each) for project, each in found.items()}

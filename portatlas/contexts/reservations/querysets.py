@@ -50,6 +50,10 @@ class ReservationQuerySet(models.QuerySet):
     def run_out(self, at: datetime):
         return self.filter(expires_at__lte=at)
 
+    def holding(self, at: datetime):
+        """Leave out what has run out, whether it was released for that already or not."""
+        return self.exclude(expires_at__lte=at)
+
     def about(self, key: tuple[str, str, int]):
         """Keep what stands in the way of a reservation of this port: its own, or every host's."""
         host_id, protocol, port = key

@@ -32,11 +32,10 @@ def add_limit(parser: ArgumentParser, usual: int = MOST) -> None:
 
 def chosen(options: dict[str, Any], now: datetime, *, expired: bool = False) -> QuerySet:
     """Return the reservations that are chosen, with their status: what holds, or has run out."""
-    run_out = {"expires_at__lte": now}
-    found = Booking.objects.with_status(now).filter(
+    every = Booking.objects.with_status(now)
+    found = (every.run_out(now) if expired else every.holding(now)).filter(
         **{column: options[name] for name, column in COLUMNS.items() if options[name] is not None}
     )
-    found = found.filter(**run_out) if expired else found.exclude(**run_out)
     return found.filter(has_tag(options["tag"])) if options["tag"] else found
 
 

@@ -31,7 +31,7 @@ def run(command, options):
     found = Booking.objects.with_status(now).filter(
         host_id__in=[host_id, EVERY_HOST], protocol=protocol, port=port
     )
-    booking = found.exclude(expires_at__lte=now).first()
+    booking = found.holding(now).first()
     if booking is None:
         command.nothing(f"{named(meant)} is not reserved.")
     if options["json"]:

@@ -20,7 +20,7 @@ def run(command, options):
     now = timezone.now()
     projects = booking_tally.by_project(now)
     every = booking_tally.Counts.of(projects.values())
-    active = Booking.objects.with_status(now).exclude(expires_at__lte=now)
+    active = Booking.objects.with_status(now).holding(now)
     bookings, rest = choice.limited(active.in_status(*booking_tally.ACTIVE), options)
     held = occupants.of(bookings)
     if options["json"]:

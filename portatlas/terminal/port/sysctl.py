@@ -28,7 +28,7 @@ def run(command, options):
     )
     plan = kernel_reserved.plan(
         here,
-        reserved.exclude(expires_at__lte=timezone.now()).values_list("port", flat=True),
+        reserved.holding(timezone.now()).values_list("port", flat=True),
         ephemeral=ephemeral,
         kept=machine.reserved_ports(),
     )
