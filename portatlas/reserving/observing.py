@@ -7,7 +7,7 @@ What is to be written is read once more under the lock; so nobody writes it twic
 waits while all is read.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from collector.sweep import OwnerState
 from collector.timekeeping import ours
 from portatlas.contexts.reservations import history, lease, lock, services
 from portatlas.contexts.reservations.models import Reservation, ReservationEvent
+from portatlas.contexts.reservations.portions import portions
 from portatlas.contexts.reservations.values import EVERY_HOST
 from portatlas.models import KEY, Booking, Port
 from portatlas.violation import Violated
@@ -65,7 +66,7 @@ def look_after(at: datetime, *, here: str) -> int:
 def _observe(about: QuerySet, at: datetime) -> int:
     untold = about.order_by().untold()
     found = list(untold.values_list("pk", flat=True))
-    return sum(_tell(untold.filter(pk__in=batch), at) for batch in _batches(found))
+    return sum(_tell(untold.filter(pk__in=some), at) for some in portions(found, AT_ONCE))
 
 
 @transaction.atomic
@@ -141,7 +142,9 @@ def _release(
 ) -> int:
     """Release those of some reservations that have ended, and return how many these are."""
     ended = [each.pk for each in which.order_by() if has_ended(each)]
-    return sum(_end(which.filter(pk__in=batch), has_ended, at, why) for batch in _batches(ended))
+    return sum(
+        _end(which.filter(pk__in=batch), has_ended, at, why) for batch in portions(ended, AT_ONCE)
+    )
 
 
 @transaction.atomic
@@ -154,8 +157,3 @@ def _end(which: QuerySet, has_ended: Callable[[Reservation], bool], at: datetime
 
 def _has_ended(leased: Reservation) -> bool:
     return lease.has_ended(leased.pid, leased.pid_started_at, leased.pid_seen_in)
-
-
-def _batches(keys: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(keys), AT_ONCE):
-        yield keys[start : start + AT_ONCE]

@@ -58,8 +58,8 @@ def test_the_ports_are_the_commands_own_and_released_when_it_has_ended(lease, ca
     assert one.pid == other.pid != os.getpid()
     assert not Reservation.objects.exists()
     assert history() == [
-        ("reserved", one.port, {}),
-        ("reserved", other.port, {}),
+        ("reserved", one.port, {"pid": one.pid}),
+        ("reserved", other.port, {"pid": other.pid}),
         ("released", one.port, {"why": "its process ended"}),
         ("released", other.port, {"why": "its process ended"}),
     ]

@@ -561,9 +561,7 @@ def test_beat_does_it_for_this_host(settings):
     settings.PORTATLAS_HOST_ID = "here"
     another = lease.identity(os.getpid()) | {"pid_started_at": 1}
     reserved(80, expires_at=NOON)
-    reserved(
-        81, host_id="here", pid=os.getpid(), **lease.identity(os.getpid()) | {"pid_started_at": 1}
-    )
+    reserved(81, host_id="here", pid=os.getpid(), **another)
 
     tasks.look_after_reservations()
 

@@ -1,6 +1,10 @@
 """The allocation rules as they are kept, and what a rule means beside the others."""
 
-from django.contrib.auth.models import User
+from collections import defaultdict
+from collections.abc import Callable
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
 
 from portatlas.contexts.reservations import rules
@@ -30,17 +34,26 @@ def refused_by(rule: AllocationRule) -> int:
     """
     every = in_force()
     others = _plain(AllocationRule.objects.exclude(pk=rule.pk))
-    teams = _teams()
+    teams = teams_of()
     columns = ("host_id", "protocol", "project", "requested_by", "port")
     count = 0
     for host_id, protocol, project, who, port in _there(
         rule, Reservation.objects.order_by()
     ).values_list(*columns):
-        of_team = teams.get(who.partition(" (")[0], frozenset())  # a token says whose it is
-        claim = Claim(host_id, protocol, project, of_team)
+        claim = Claim(host_id, protocol, project, teams(who))
         if rules.refusal(every, claim, port) and not rules.refusal(others, claim, port):
             count += 1
     return count
+
+
+def teams_of() -> Callable[[str], frozenset[str]]:
+    """Return what tells in which teams somebody is today, by who a reservation says asked."""
+    found = defaultdict(set)
+    members = Group.objects.filter(user__isnull=False)
+    for name, team in members.values_list(f"user__{get_user_model().USERNAME_FIELD}", "name"):
+        found[name].add(team)
+    # What acts for a user is named behind him, as a token is.
+    return lambda who: frozenset(found.get(who.partition(" (")[0], ()))
 
 
 def _plain(found: QuerySet[AllocationRule]) -> list[Rule]:
@@ -54,12 +67,3 @@ def _there(rule: AllocationRule, rows: QuerySet) -> QuerySet:
     if rule.protocol:
         rows = rows.filter(Q(protocol=rule.protocol) | Q(protocol=""))
     return rows
-
-
-def _teams() -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for name, team in User.objects.filter(groups__isnull=False).values_list(
-        "username", "groups__name"
-    ):
-        found.setdefault(name, set()).add(team)
-    return {name: frozenset(teams) for name, teams in found.items()}

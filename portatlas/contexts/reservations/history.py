@@ -7,11 +7,19 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from portatlas.contexts.reservations.models import Reservation, ReservationEvent
+from portatlas.contexts.reservations.models import HOLDER, Reservation, ReservationEvent
 
 RAN_OUT = "its lease ran out"
 ENDED = "its process ended"
 UNHELD = "its program listens no more"
+# What is told of a reservation that is made, so that it is still known when it is over.
+KEPT = ("description", "expires_at", "auto_release", *HOLDER, "pid")
+
+
+def reserved(about: Reservation, *, at: datetime, by: str, why: str = "") -> ReservationEvent:
+    """Return the line about a reservation that is made: what it is for, whose, and how long."""
+    said = {name: getattr(about, name) for name in KEPT}
+    return line(ReservationEvent.Action.RESERVED, about, at=at, by=by, why=why, **said)
 
 
 def line(  # noqa: PLR0913  # a line tells as much

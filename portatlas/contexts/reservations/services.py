@@ -1,6 +1,6 @@
 """Write reservations: they are made, renewed and released here, with who did it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from portatlas.contexts.reservations.models import (
     Reservation,
     ReservationEvent,
 )
+from portatlas.contexts.reservations.portions import portions
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.rules import Claim
 from portatlas.contexts.reservations.values import named
@@ -29,6 +30,9 @@ TERMS = (
     *HOLDER,
     *("pid", "pid_started_at", "pid_seen_in"),
 )
+
+# What is long, and not told where reservations end.
+UNTOLD = ("description", "tags", "metadata")
 
 Action = ReservationEvent.Action
 Key = tuple[str, str, int]  # host, protocol, port
@@ -109,7 +113,7 @@ def reserve(wanted: Reservation, *, by: Actor, at: datetime) -> Reservation:
         raise TakenError(_taken(wanted.key, in_the_way), in_the_way)
     _raise_unless_allowed(_claim(wanted, by), wanted.port)
     wanted.save(force_insert=True)
-    history.write([history.line(Action.RESERVED, wanted, at=at, by=by.name)])
+    history.write([history.reserved(wanted, at=at, by=by.name)])
     return wanted
 
 
@@ -135,7 +139,7 @@ def request(wanted: Request, *, by: Actor, at: datetime) -> list[Reservation]:
     _release_run_out(at)
     ports = find(wanted, by=by)
     alike.insert(new, ports)
-    alike.insert(history.line(Action.RESERVED, new, at=at, by=by.name), ports)
+    alike.insert(history.reserved(new, at=at, by=by.name), ports)
     reserved = Reservation.objects.filter(host_id=place.host_id, protocol=place.protocol)
     keys = reserved.filter(port__in=ports).order_by("port").values_list("port", "pk")
     return alike.copies(new, dict(keys))
@@ -195,17 +199,17 @@ def release(
 def release_project(project: str, *, by: Actor, at: datetime) -> int:
     """Release all that a project has reserved, and return how many ports that were."""
     lock.take()
-    found = list(Reservation.objects.filter(project=project))
+    found = list(Reservation.objects.filter(project=project).defer(*UNTOLD))
     end(found, at=at, by=by.name)
     return len(found)
 
 
-def end(ended: list[Reservation], *, at: datetime, by: str = "", why: str = "") -> None:
+def end(ended: Sequence[Reservation], *, at: datetime, by: str = "", why: str = "") -> None:
     """Delete reservations that the caller has locked, and tell their history why."""
-    if not ended:
-        return
-    Reservation.objects.filter(pk__in=[each.pk for each in ended]).delete()
-    history.write([history.line(Action.RELEASED, each, at=at, by=by, why=why) for each in ended])
+    for some in portions(ended):
+        Reservation.objects.filter(pk__in=[each.pk for each in some]).delete()
+        lines = [history.line(Action.RELEASED, each, at=at, by=by, why=why) for each in some]
+        history.write(lines)
 
 
 def revision(reservation: Reservation) -> str:
@@ -253,7 +257,7 @@ def _raise_unless_right(reservation: Reservation, at: datetime) -> None:
 
 
 def _release_run_out(at: datetime) -> None:
-    end(list(Reservation.objects.run_out(at)), at=at, why=history.RAN_OUT)
+    end(list(Reservation.objects.run_out(at).defer(*UNTOLD)), at=at, why=history.RAN_OUT)
 
 
 def _claim(wanted: Reservation, by: Actor) -> Claim:

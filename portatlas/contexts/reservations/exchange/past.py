@@ -8,10 +8,10 @@ from typing import Any
 from django.db.models import QuerySet
 
 from portatlas.contexts.reservations import history
-from portatlas.contexts.reservations.exchange.batches import MOST, batches
 from portatlas.contexts.reservations.exchange.plan import Key
 from portatlas.contexts.reservations.exchange.rows import LINE, Row
 from portatlas.contexts.reservations.models import ReservationEvent
+from portatlas.contexts.reservations.portions import MOST, portions
 
 Action = ReservationEvent.Action
 ENCODER = JSONEncoder(sort_keys=True)
@@ -28,7 +28,7 @@ def missing(said: Sequence[Row]) -> list[Row]:
     """Return the lines that are not there, as often as they are said more often than there."""
     wanted = Counter(map(_frozen, said))
     there: dict[tuple[Any, ...], set[int]] = {}
-    for some in batches(said):
+    for some in portions(said):
         around = ReservationEvent.objects.filter(
             at__range=(some[0]["at"], some[-1]["at"]),
             host_id__in={line["host_id"] for line in some},
@@ -49,14 +49,14 @@ def missing(said: Sequence[Row]) -> list[Row]:
 
 
 def write(said: Sequence[Row]) -> None:
-    for some in batches(said):
+    for some in portions(said):
         history.write([ReservationEvent(**line) for line in some])
 
 
 def holders(keys: Sequence[Key]) -> dict[Key, str]:
     """Return whose a port is by the last word of its history: a project's, or nobody's (“”)."""
     found = {}
-    for some in batches(keys):
+    for some in portions(keys):
         told = ReservationEvent.objects.filter(
             host_id__in={each[0] for each in some},
             protocol__in={each[1] for each in some},

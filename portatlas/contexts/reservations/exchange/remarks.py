@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from django.contrib.auth.models import Group
-
-from portatlas.contexts.reservations import rules
+from portatlas.contexts.reservations import allocation, rules
 from portatlas.contexts.reservations.exchange.plan import key
 from portatlas.contexts.reservations.exchange.rows import Row
 from portatlas.contexts.reservations.rules import Claim, Rule
@@ -23,12 +21,11 @@ def of_rules(wanted: Iterable[Row], said: Iterable[Row]) -> list[str]:
     known = [_rule(row) for row in said]
     if not known:
         return []
-    teams = _teams({rule.team for rule in known} - {""})
+    teams = allocation.teams_of()
     refusals = []
     for row in wanted:
         host_id, protocol, port = key(row)
-        user = row.get("requested_by", "").partition(" (")[0]
-        claim = Claim(host_id, protocol, row["project"], frozenset(teams.get(user, ())))
+        claim = Claim(host_id, protocol, row["project"], teams(row.get("requested_by", "")))
         if why := rules.refusal(known, claim, port):
             refusals.append(f"{named(key(row))}, {row['project']}: {why}")
     return cut(refusals, "more that the rules would refuse.")
@@ -55,11 +52,3 @@ def cut(said: Sequence[str], rest: str) -> list[str]:
 def _rule(row: Row) -> Rule:
     names = ("project", "team", "host_id", "protocol", "first", "last", "reason")
     return Rule(*(row.get(name, "") for name in names))
-
-
-def _teams(names: set[str]) -> dict[str, set[str]]:
-    """Return in which of these teams users are, by their names."""
-    found: dict[str, set[str]] = {}
-    for name, user in Group.objects.filter(name__in=names).values_list("name", "user__username"):
-        found.setdefault(user, set()).add(name)
-    return found

@@ -11,7 +11,6 @@ from django.db.models import Max, Q
 
 from portatlas.contexts.reservations import history, lock, services
 from portatlas.contexts.reservations.exchange import past, plan, remarks
-from portatlas.contexts.reservations.exchange.batches import MOST, batches
 from portatlas.contexts.reservations.exchange.document import Document
 from portatlas.contexts.reservations.exchange.plan import Conflict, Ours, key
 from portatlas.contexts.reservations.exchange.rows import KEY, RESERVATION, RULE, Row
@@ -20,6 +19,7 @@ from portatlas.contexts.reservations.models import (
     Reservation,
     ReservationEvent,
 )
+from portatlas.contexts.reservations.portions import MOST, portions
 from portatlas.contexts.reservations.services import Actor
 from portatlas.contexts.reservations.values import EVERY_HOST
 
@@ -82,7 +82,7 @@ def collect(*, project: str | None = None, with_history: bool = True) -> Documen
 def look(content: Document, at: datetime) -> Plan:
     """Return what writing this would do; a constant number of statements for each `MOST` rows."""
     compared = plan.joined(
-        plan.compare(some, _ours(some, at)) for some in batches(content.reservations)
+        plan.compare(some, _ours(some, at)) for some in portions(content.reservations)
     )
     met = {each.pk for each in compared.run_out}
     met |= {each.pk for conflict in compared.conflicts for each in conflict.ours}
@@ -130,13 +130,13 @@ def write(content: Document, *, replace: bool, by: Actor, at: datetime) -> Plan:
     _end([ours for each in replaced for ours in each.ours], at=at, by=by.name, why=WHY)
     past.write(found.history)
     untold = _untold(found.new, has_history=content.history is not None)
-    for some in batches([*found.new, *(each.row for each in replaced)]):
+    for some in portions([*found.new, *(each.row for each in replaced)]):
         Reservation.objects.bulk_create([Reservation(**row) for row in some])
     _rewrite(renewed)
     told = {"at": at, "by": by.name, "why": WHY}
-    for some in batches([*untold, *(each.row for each in replaced)]):
-        history.write([history.line(Action.RESERVED, Reservation(**row), **told) for row in some])
-    for some in batches(renewed):
+    for some in portions([*untold, *(each.row for each in replaced)]):
+        history.write([history.reserved(Reservation(**row), **told) for row in some])
+    for some in portions(renewed):
         history.write(
             [
                 history.line(
@@ -184,9 +184,8 @@ def _ours(some: Sequence[Row], at: datetime) -> list[Ours]:
 
 def _end(ended: Iterable[Ours], *, at: datetime, why: str, by: str = "") -> None:
     """Release what stands in the way; a port of every host may stand in the way of many."""
-    by_pk = {each.pk: each for each in ended}
-    for some in batches([*by_pk.values()]):
-        services.end([Reservation(pk=each.pk, **each.row) for each in some], at=at, by=by, why=why)
+    by_pk = {each.pk: Reservation(pk=each.pk, **each.row) for each in ended}
+    services.end([*by_pk.values()], at=at, by=by, why=why)
 
 
 def _untold(new: Sequence[Row], *, has_history: bool) -> list[Row]:
@@ -204,7 +203,7 @@ def _untold(new: Sequence[Row], *, has_history: bool) -> list[Row]:
 
 
 def _rewrite(renewed: Sequence[Conflict]) -> None:
-    for some in batches(renewed):
+    for some in portions(renewed):
         Reservation.objects.bulk_create(
             [Reservation(**each.row, version=each.ours[0].version + 1) for each in some],
             update_conflicts=True,

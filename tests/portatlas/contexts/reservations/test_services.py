@@ -47,6 +47,16 @@ def test_what_is_reserved_is_written_with_a_line_of_history(db):
     assert lines() == [("reserved", KEY, "shop", "me", {})]
 
 
+def test_history_tells_what_it_was_reserved_for(db):
+    terms = {"description": "Till", "expires_at": NOON + HOUR, "user": "www", "tags": ["web"]}
+    told = {"description": "Till", "expires_at": "2026-01-01T13:00:00Z", "user": "www"}
+
+    reserve(**terms)
+    request(terms=terms, count=2)
+
+    assert [line[-1] for line in lines()] == [told] * 3
+
+
 def test_what_another_project_has_is_taken(db):
     reserve(project="blog", expires_at=NOON + HOUR)
 
@@ -195,6 +205,17 @@ def test_a_project_is_released_whole(db):
 
     assert Reservation.objects.get().project == "blog"
     assert [line[0] for line in lines()[3:]] == ["released", "released"]
+
+
+def test_no_statement_has_more_ports_than_a_database_takes(db):
+    for start in (8000, 9000):
+        request(count=services.MOST, within=range(start, start + 1000))
+
+    with CaptureQueriesContext(connection) as asked:
+        services.release_project("shop", by=ME, at=NOON)
+
+    assert sum(each["sql"].startswith("DELETE") for each in asked) == 2
+    assert not Reservation.objects.exists()
 
 
 def test_a_request_gets_the_lowest_that_nobody_has(db):
