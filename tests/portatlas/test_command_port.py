@@ -319,6 +319,18 @@ def test_what_the_table_leaves_out_is_said(port, reserved):
     assert out.splitlines()[-1] == "There are more than 1; --limit N lists them."
 
 
+def test_all_are_told_as_json_a_line_each_and_a_limit_holds_there_too(port, reserved):
+    for number in (8080, 8081, 8082):
+        reserved(number)
+
+    out = port("list", "--json")[0]
+    some = json.loads(port("list", "--json", "--limit", "2")[0])
+
+    assert [each["port"] for each in json.loads(out)] == [8080, 8081, 8082]
+    assert len(out.splitlines()) == 5
+    assert [each["port"] for each in some] == [8080, 8081]
+
+
 @pytest.mark.parametrize(
     ("said", "code"),
     [([], Exit.NOTHING), (["--limit", "0"], Exit.USAGE), (["--json"], Exit.NOTHING)],

@@ -6,7 +6,7 @@ from portatlas.contexts.reservations.models import ReservationEvent
 from portatlas.contexts.reservations.values import EVERY_HOST
 from portatlas.reserving import booking_rows
 from portatlas.reserving.history_words import in_words
-from portatlas.terminal.port import choice, key, lines
+from portatlas.terminal.port import key, lines, rows
 from portatlas.terminal.screen import plain
 
 NAME = "history"
@@ -24,18 +24,20 @@ STYLES = {
 def add_arguments(parser):
     key.add_arguments(parser, nargs="?")
     parser.add_argument("--project", help="only of this project")
-    choice.add_limit(parser, USUAL)
+    rows.add_limit(parser, USUAL)
     parser.add_argument("--json", action="store_true", help="each as the API has it")
 
 
 def run(command, options):
-    events, rest = choice.limited(asked(options), options, USUAL)
-    if options["json"]:
-        command.say(lines.as_text([booking_rows.history_as_json(each) for each in events]))
-    elif events:
-        lines.show(command, options, table(events), rest=rest)
-    if not events:
-        command.nothing("Nothing is told of that.")
+    rows.tell(
+        command,
+        options,
+        asked(options),
+        as_json=booking_rows.history_as_json,
+        table=table,
+        nothing="Nothing is told of that.",
+        usual=USUAL,
+    )
 
 
 def asked(options) -> QuerySet:

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from portatlas.reserving import booking_rows
 from portatlas.reserving.booking_tally import COUNTED
-from portatlas.terminal.port import choice, lines
+from portatlas.terminal.port import choice, lines, rows
 
 NAME = "list"
 HELP = "List the reservations, by host and port, with how each port stands."
@@ -30,10 +30,11 @@ def run(command, options):
     found = choice.chosen(options, timezone.now(), expired=options["expired"])
     if options["status"]:
         found = found.in_status(*options["status"])
-    bookings, rest = choice.limited(found, options)
-    if options["json"]:
-        command.say(lines.as_text([booking_rows.as_json(each) for each in bookings]))
-    elif bookings:
-        lines.show(command, options, lines.table(bookings), rest=rest)
-    if not bookings:
-        command.nothing("No reservation is as asked.")
+    rows.tell(
+        command,
+        options,
+        found,
+        as_json=booking_rows.as_json,
+        table=lines.table,
+        nothing="No reservation is as asked.",
+    )

@@ -5,7 +5,7 @@ from django.utils import timezone
 from portatlas.bookings import UNUSED, Status
 from portatlas.moment import iso
 from portatlas.reserving import booking_rows
-from portatlas.terminal.port import choice, lines
+from portatlas.terminal.port import choice, lines, rows
 from portatlas.terminal.screen import plain
 
 NAME = "stale"
@@ -20,13 +20,14 @@ def add_arguments(parser):
 def run(command, options):
     now = timezone.now()
     found = choice.chosen(options, now).in_status(Status.STALE).with_idle_since()
-    bookings, rest = choice.limited(found.order_by("idle_since", "pk"), options)
-    if options["json"]:
-        command.say(lines.as_text([as_json(each, now) for each in bookings]))
-    elif bookings:
-        lines.show(command, options, table(bookings, now), rest=rest)
-    if not bookings:
-        command.nothing("No reservation is stale.")
+    rows.tell(
+        command,
+        options,
+        found.order_by("idle_since", "pk"),
+        as_json=lambda booking: as_json(booking, now),
+        table=lambda bookings: table(bookings, now),
+        nothing="No reservation is stale.",
+    )
 
 
 def days(booking, now) -> int:

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from portatlas.models import Booking
 from portatlas.reserving import booking_rows, booking_tally, occupants
-from portatlas.terminal.port import choice, lines
+from portatlas.terminal.port import lines, rows
 from portatlas.terminal.screen import plain, prose
 
 NAME = "summary"
@@ -12,7 +12,7 @@ HELP = "Count the reservations by how they stand, and tell what runs on those th
 
 
 def add_arguments(parser):
-    choice.add_limit(parser)
+    rows.add_limit(parser)
     parser.add_argument("--json", action="store_true", help="answer in JSON")
 
 
@@ -21,15 +21,15 @@ def run(command, options):
     projects = booking_tally.by_project(now)
     every = booking_tally.Counts.of(projects.values())
     active = Booking.objects.with_status(now).holding(now)
-    bookings, rest = choice.limited(active.in_status(*booking_tally.ACTIVE), options)
+    bookings, rest = rows.limited(active.in_status(*booking_tally.ACTIVE), options)
     held = occupants.of(bookings)
     if options["json"]:
-        rows = [
+        in_use = [
             booking_rows.as_json(each)
             | {"held_by": [occupants.as_json(port) for port in held[each.key]]}
             for each in bookings
         ]
-        told = {**every.as_json(), "project_count": len(projects), "in_use": rows}
+        told = {**every.as_json(), "project_count": len(projects), "in_use": in_use}
         command.say(lines.as_text(told))
         return
     of_projects = f" of {len(projects)} project{'s' * (len(projects) != 1)}" if projects else ""
