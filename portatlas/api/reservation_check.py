@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from portatlas.api import reservation_operations
 from portatlas.api.asking import TEXT
 from portatlas.api.notes import key_of
+from portatlas.api.reservation_fields import Time
 from portatlas.api.reservation_serializers import ReservationSerializer
 from portatlas.api.reservations import ReservationDoor
 from portatlas.bookings import Status
@@ -30,6 +31,7 @@ class ListenerSerializer(serializers.Serializer):
     host_id = serializers.CharField()
     process_name, user, unit, container_name = (serializers.CharField() for _name in HOLDER)
     pid = serializers.IntegerField(allow_null=True)
+    active_since = Time()
 
 
 class CheckSerializer(serializers.Serializer):

@@ -101,7 +101,7 @@ class Writing:
 
     def _raise_unless_there(self) -> None:
         if self._found() is None:
-            raise exceptions.NotFound(f"{named(self.key)} is not reserved.")
+            raise exceptions.NotFound(services.not_reserved(self.key, self.at))
 
     def _found(self) -> Reservation | None:
         """Return what is there, that nobody else writes from now on. Raises if it does not fit."""

@@ -23,10 +23,10 @@ from portatlas.api.reservation_serializers import (
 )
 from portatlas.api.reservation_writing import Writing, address, refusing
 from portatlas.bookings import BookingQuerySet, Status
+from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.services import Actor, Key, revision
-from portatlas.contexts.reservations.values import named
 from portatlas.models import KEY, Booking
 from portatlas.reserving import booking_rows
 from portatlas.reserving.ground import Wanted
@@ -143,7 +143,7 @@ class ReservationDetail(ReservationDoor):
         key = key_of(**self.kwargs)
         found = self.get_queryset().filter(**dict(zip(KEY, key, strict=True))).first()
         if found is None:
-            raise exceptions.NotFound(f"{named(key)} is not reserved.")
+            raise exceptions.NotFound(services.not_reserved(key, timezone.now()))
         return found
 
     def of_key(self, key: Key, serializer_class, *, partial: bool = False) -> dict:

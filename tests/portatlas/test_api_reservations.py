@@ -436,6 +436,16 @@ def test_permissions_are_those_of_the_admin(may, method, client, django_user_mod
     assert after.status_code in {200, 201, 204}
 
 
+@pytest.mark.parametrize("method", ["get", "patch", "delete"])
+def test_who_means_a_reservation_of_every_host_is_told_of_it(method, write, booked, admin_client):
+    booked(host_id="*")
+
+    answer = admin_client.get(PORT) if method == "get" else write(method, {})
+
+    assert answer.status_code == 404
+    assert answer.json()["detail"].endswith(" itself: shop has 8080/tcp on every host.")
+
+
 @pytest.mark.parametrize(
     "path", ["-x/tcp/80/", "beta/sctp/80/", "beta/tcp/0/", "beta/tcp/65536/", "%00/tcp/80/"]
 )

@@ -213,6 +213,27 @@ def test_what_is_not_reserved_is_told_to_be_not(verb, port):
     assert (err.strip(), code) == ("8080/tcp on atlas is not reserved.", Exit.NOTHING)
 
 
+@pytest.mark.parametrize(
+    ("asked", "there", "told"),
+    [
+        ("atlas", ["*"], "shop has 8080/tcp on every host."),
+        ("*", ["atlas"], "shop has 8080/tcp on atlas."),
+        ("*", ["atlas", "beta"], "shop has 8080/tcp on atlas, and not there alone."),
+    ],
+)
+@pytest.mark.parametrize("verb", ["renew", "release"])
+def test_who_means_the_reservation_of_another_host_is_told_of_it(
+    verb, asked, there, told, port, reserved
+):
+    for host_id in there:
+        reserved(8080, host_id=host_id)
+
+    _, err, code = port(verb, f"{asked}:8080")
+
+    assert err.strip().endswith(f" is not reserved itself: {told}")
+    assert (code, Reservation.objects.count()) == (Exit.NOTHING, len(there))
+
+
 def test_ports_are_released_each_told_with_who_had_it(port, reserved):
     reserved(8080)
     reserved(53, protocol="udp", project="dns")

@@ -217,11 +217,20 @@ def revision(reservation: Reservation) -> str:
     return f"{reservation.pk}.{reservation.version}"
 
 
+def not_reserved(key: Key, at: datetime) -> str:
+    """Say that a port is not reserved itself, and by whom it is elsewhere, which also takes it."""
+    others = list(Reservation.objects.about(key).holding(at)[:2])
+    if not others:
+        return f"{named(key)} is not reserved."
+    first, more = others[0], ", and not there alone" if others[1:] else ""
+    return f"{named(key)} is not reserved itself: {first.project} has {named(first.key)}{more}."
+
+
 def _found(key: Key, seen: str | None, at: datetime) -> Reservation:
     host_id, protocol, port = key
     found = Reservation.objects.filter(host_id=host_id, protocol=protocol, port=port).first()
     if found is None or found.has_run_out(at):
-        raise NotReservedError(f"{named(key)} is not reserved.")
+        raise NotReservedError(not_reserved(key, at))
     if seen is not None and seen != revision(found):
         raise NotReservedError(f"Somebody else changed the reservation of {named(key)} meanwhile.")
     return found

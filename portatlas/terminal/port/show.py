@@ -6,6 +6,7 @@ from django.utils import timezone
 from rich.table import Table
 
 from collector.models import PortRuntime
+from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.values import EVERY_HOST, named
 from portatlas.models import Booking
@@ -33,7 +34,7 @@ def run(command, options):
     )
     booking = found.holding(now).first()
     if booking is None:
-        command.nothing(f"{named(meant)} is not reserved.")
+        command.nothing(services.not_reserved(meant, now))
     if options["json"]:
         command.say(lines.as_text(booking_rows.as_json(booking)))
         return
