@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cache
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -32,18 +33,16 @@ def refused_by(rule: AllocationRule) -> int:
 
     In which team somebody is who reserved a port is what is known of him today.
     """
-    every = in_force()
+    [this] = _plain(AllocationRule.objects.filter(pk=rule.pk))
     others = _plain(AllocationRule.objects.exclude(pk=rule.pk))
-    teams = teams_of()
+    teams = cache(teams_of())
     columns = ("host_id", "protocol", "project", "requested_by", "port")
-    count = 0
-    for host_id, protocol, project, who, port in _there(
-        rule, Reservation.objects.order_by()
-    ).values_list(*columns):
-        claim = Claim(host_id, protocol, project, teams(who))
-        if rules.refusal(every, claim, port) and not rules.refusal(others, claim, port):
-            count += 1
-    return count
+    held = _there(rule, Reservation.objects.order_by()).values_list(*columns)
+    claims = (
+        (Claim(host_id, protocol, project, teams(who)), port)
+        for host_id, protocol, project, who, port in held.iterator()
+    )
+    return rules.newly_refused(this, others, claims)
 
 
 def teams_of() -> Callable[[str], frozenset[str]]:

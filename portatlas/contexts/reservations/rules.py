@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import NamedTuple
 
 EVERY_HOST = "*"  # as values.py has it, which is not without Django
@@ -68,6 +69,38 @@ def refusal(rules: Iterable[Rule], claim: Claim, port: int) -> str:
         owners = " and ".join(dict.fromkeys(rule.owner for rule in mine))
         return _told(f"The ports of {owners} are {spans}; {name} is none of them.", mine)
     return ""
+
+
+def newly_refused(rule: Rule, others: Sequence[Rule], held: Iterable[tuple[Claim, int]]) -> int:
+    """
+    Count the ports that are refused for a rule, and would not be for the others alone.
+
+    They say nothing of these: none gives ports to who claims it, none gives it to somebody else.
+
+    >>> shop, blog = Rule("shop", "", "*", "", 10, 19), Rule("blog", "", "*", "", 20, 29)
+    >>> places = [(Claim("a", "tcp", name), port) for name in ("shop", "x") for port in (9, 19, 29)]
+    >>> newly_refused(shop, [], places), newly_refused(shop, [blog], places)
+    (3, 2)
+    """
+
+    @cache
+    def owned(project: str, teams: frozenset[str]) -> tuple[bool, list[Rule]]:
+        who = Claim("", "", project, teams)
+        return _is_for(rule, who), [each for each in others if _is_for(each, who)]
+
+    @cache
+    def given(host_id: str, protocol: str) -> tuple[bool, frozenset[int]]:
+        place = Claim(host_id, protocol, "")
+        ports = frozenset(port for each in _there(others, place) for port in each.ports)
+        return any(_there([rule], place)), ports
+
+    count = 0
+    for claim, port in held:
+        is_own, own_others = owned(claim.project, claim.teams)
+        is_there, of_others = given(claim.host_id, claim.protocol)
+        if is_there and is_own != (port in rule.ports) and port not in of_others:
+            count += not any(_there(own_others, claim))
+    return count
 
 
 def allowed(rules: Sequence[Rule], claim: Claim, within: range | None, usual: range) -> list[range]:

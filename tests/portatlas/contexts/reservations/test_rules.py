@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portatlas.contexts.reservations.rules import Claim, Rule, allowed, own, refusal
+from portatlas.contexts.reservations.rules import Claim, Rule, allowed, newly_refused, own, refusal
 
 SHOP = Rule("shop-*", "", "*", "", 8000, 8099, "Ask Bob.")
 OPS = Rule("", "ops", "atlas", "tcp", 9000, 9000)
@@ -87,3 +87,12 @@ def test_a_port_is_looked_for_where_it_would_not_be_refused(rules, wanted):
     assert [port for each in found for port in each] == [
         port for port in every if not refusal(rules, wanted, port)
     ]
+
+
+@given(rule, st.lists(rule, max_size=4), st.lists(st.tuples(claims, ports), max_size=20))
+def test_what_a_rule_newly_refuses_is_what_is_refused_with_it_and_not_without(new, others, held):
+    counted = newly_refused(new, others, held)
+
+    assert counted == sum(
+        bool(refusal([new, *others], *each)) and not refusal(others, *each) for each in held
+    )
