@@ -6,7 +6,6 @@ from django.apps import apps
 from django.db.models import (
     Case,
     CharField,
-    Exists,
     F,
     OuterRef,
     Q,
@@ -15,7 +14,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce, Greatest, NullIf
 from django.db.models.lookups import LessThan
 
 from portatlas.contexts.reservations.models import Reservation
@@ -55,14 +54,7 @@ MEANINGS = {
 class BookingQuerySet(ReservationQuerySet):
     def with_seen(self):
         """Annotate what facts say of each, in the words that its history is `observed` by."""
-        return self.annotate(
-            seen=Case(
-                When(_is_held(violated()), then=Value(Observed.VIOLATED)),
-                When(_is_held(ACTIVE), then=Value(Observed.IN_USE)),
-                default=Value(Observed.NOTHING),
-                output_field=CharField(),
-            )
-        )
+        return self.annotate(seen=_seen())
 
     def untold(self):
         """Keep those of which facts say something else than history told last. With `seen`."""
@@ -70,23 +62,20 @@ class BookingQuerySet(ReservationQuerySet):
 
     def with_witness(self):
         """Annotate which fact says most of each, None if there is none: its key, as `witness`."""
-        most = Case(When(violated(), then=0), When(ACTIVE, then=1), default=2)
         gone = F("last_disappeared_at").desc(nulls_last=True)
-        of_any = _any().order_by(most, gone, "active_since", "pk").values("pk")[:1]
+        of_any = _any().order_by(_most(), gone, "active_since", "pk").values("pk")[:1]
         return self.annotate(witness=_own_or_any(_own().values("pk"), of_any))
 
     def with_status(self, at: datetime):
         """Annotate how each reservation stands, as `stands`."""
-        return self.annotate(
-            stands=Case(
-                When(_is_held(violated()), then=Value(Status.VIOLATED)),
-                When(_is_held(ACTIVE), then=Value(Status.IN_USE)),
-                When(reserved_at__gte=at - UNUSED, then=Value(Status.RESERVED)),  # spares a look
-                When(LessThan(_idle_since(), Value(at - UNUSED)), then=Value(Status.STALE)),
-                default=Value(Status.RESERVED),
-                output_field=CharField(),
-            )
+        unused = Case(
+            When(reserved_at__gte=at - UNUSED, then=Value(Status.RESERVED)),  # spares a look
+            When(LessThan(_idle_since(), Value(at - UNUSED)), then=Value(Status.STALE)),
+            default=Value(Status.RESERVED),
+            output_field=CharField(),
         )
+        # What is seen is asked once, and has the same words.
+        return self.annotate(stands=Coalesce(NullIf(_seen(), Value(Observed.NOTHING)), unused))
 
     def with_idle_since(self):
         """Annotate when each port was reserved, renewed or seen last, as `idle_since`."""
@@ -113,8 +102,25 @@ def _facts():
     return apps.get_model("portatlas", "Port").objects.order_by()
 
 
-def _is_held(how: Q) -> Q:
-    return Q(Exists(_own().filter(how))) | (Q(host_id=EVERY_HOST) & Q(Exists(_any().filter(how))))
+def _seen() -> Coalesce:
+    """
+    Return what facts say of each, "" if nothing listens.
+
+    As the value of one row, which is read by its key. Asked whether there is any, PostgreSQL would
+    rather read all facts before it tells the first page.
+    """
+    word = Case(
+        When(violated(), then=Value(Observed.VIOLATED)),
+        When(ACTIVE, then=Value(Observed.IN_USE)),
+        default=Value(Observed.NOTHING),
+        output_field=CharField(),
+    )
+    of_any = _any().order_by(_most()).values(word=word)[:1]
+    return Coalesce(_own_or_any(_own().values(word=word), of_any), Value(Observed.NOTHING))
+
+
+def _most() -> Case:
+    return Case(When(violated(), then=0), When(ACTIVE, then=1), default=2)
 
 
 def _idle_since() -> Greatest:

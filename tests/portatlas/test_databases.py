@@ -98,6 +98,15 @@ def test_the_zone_of_the_server_is_not_ours():
     assert zone == "UTC"
 
 
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it compiles nothing")
+def test_no_statement_is_compiled_which_takes_longer_than_to_run_it():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+
+        assert cursor.fetchone() == ("off",)
+
+
 def addresses(patterns, before="/"):
     """Return every address that has a part to fill in, filled with NUL."""
     for pattern in patterns:
