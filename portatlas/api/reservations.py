@@ -22,7 +22,7 @@ from portatlas.api.reservation_serializers import (
     ReservationSerializer,
 )
 from portatlas.api.reservation_writing import Writing, address, refusing
-from portatlas.bookings import BookingQuerySet, Status
+from portatlas.bookings import BookingQuerySet
 from portatlas.contexts.reservations import services
 from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.querysets import Place
@@ -66,7 +66,7 @@ class ReservationDoor(Conditional, Door):
         if not self.may_read():
             bare = status.HTTP_201_CREATED if is_new else status.HTTP_204_NO_CONTENT
             return Response(status=bare, headers=headers)
-        told = booking_rows.as_json(self.get_queryset().get(pk=reservation.pk))
+        told = booking_rows.written(reservation, timezone.now())
         usual = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(told, status=usual, headers=headers)
 
@@ -176,5 +176,5 @@ class ReservationRequest(ReservationDoor):
         wanted = Wanted(**{name: values.pop(name) for name in names})
         with refusing("none-free"):
             given = here.request(place, wanted, values, by=self.actor(), at=now)
-        told = [booking_rows.as_json(each) | {"status": Status.RESERVED} for each in given]
+        told = [booking_rows.given(each) for each in given]
         return Response({"reservations": told}, status=status.HTTP_201_CREATED)

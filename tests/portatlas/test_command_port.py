@@ -12,8 +12,10 @@ from django.contrib.auth.models import Group, User
 from portatlas.contexts.reservations.models import AllocationRule, Reservation, ReservationEvent
 from portatlas.contexts.reservations.services import Actor
 from portatlas.contexts.reservations.values import EVERY_HOST
-from portatlas.terminal.exits import Exit
+from portatlas.management.commands.port import Command
+from portatlas.terminal.exits import TOLD, Exit
 from portatlas.terminal.port import performer
+from portatlas.terminal.port.subcommands import SUBCOMMANDS
 from tests.conftest import NOON
 from tests.portatlas.command import run
 
@@ -168,11 +170,18 @@ def test_a_reservation_is_told_as_json_when_it_is_made(port):
     out, _, _ = port("reserve", "atlas:8080", "--project", "shop", "--json")
 
     told = json.loads(out)
-    assert (told["port"], told["project"], told["reserved_at"]) == (
-        8080,
-        "shop",
-        "2026-01-01T12:00:00Z",
-    )
+    assert (told["port"], told["project"]) == (8080, "shop")
+    assert (told["status"], told["reserved_at"]) == ("reserved", "2026-01-01T12:00:00Z")
+
+
+def test_what_is_written_is_told_as_json_with_its_status(port, open_port):
+    open_port(8080, process_name="nginx")
+    said = ("atlas:8080", "--json", "--program", "apache")
+
+    made = json.loads(port("reserve", *said, "--project", "shop", "--even-if-held")[0])
+    renewed = json.loads(port("renew", *said[:2], "--program", "nginx")[0])
+
+    assert [made["status"], renewed["status"]] == ["violated", "in-use"]
 
 
 def test_a_reservation_is_renewed_and_what_is_not_said_stays(port, reserved):
@@ -426,3 +435,12 @@ def test_colours_are_asked_for_before_or_behind_the_subcommand(said, port, reser
     reserved(8080)
 
     assert "\x1b[" in port(*said)[0]
+
+
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS, ids=lambda each: each.NAME)
+def test_each_subcommand_answers_in_json_and_documents_its_exit_codes(subcommand, capsys):
+    with pytest.raises(SystemExit):
+        Command().create_parser("manage.py", "port").parse_args([subcommand.NAME, "--help"])
+
+    told = capsys.readouterr().out
+    assert [" --json " in told, TOLD in told] == [True, True]

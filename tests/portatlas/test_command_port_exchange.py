@@ -87,6 +87,17 @@ def test_a_file_that_no_import_takes_is_told(port, tmp_path, monkeypatch):
     assert code == Exit.DONE
 
 
+def test_what_was_exported_is_told_as_json(port, tmp_path):
+    port("reserve", "8080", "--project", "shop")
+    path = tmp_path / "out.json"
+
+    out, err, code = port("export", str(path), "--json")
+
+    assert json.loads(out) == {"file": str(path), "reservations": 1, "rules": 0}
+    assert (err, code) == ("", Exit.DONE)
+    assert port("export", "--json")[0] == path.read_text()
+
+
 def test_an_export_can_be_of_a_project_and_without_its_history(port):
     port("reserve", "8080", "--project", "shop")
     port("reserve", "8081", "--project", "blog")

@@ -1,5 +1,6 @@
 """Ports that are leased to a command for as long as it runs."""
 
+import json
 import os
 import sys
 from functools import partial
@@ -154,6 +155,21 @@ def test_no_connection_is_open_while_the_command_runs(settings, capfd, monkeypat
     assert (code, open_while_it_runs) == (7, [False])
     assert err == f"Leased {port}/tcp on here for web.\n"
     assert not Reservation.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_leased_is_told_as_json_beside_what_the_command_says(settings, capfd):
+    settings.PORTATLAS_HOST_ID = "here"
+    arguments = ("--request", "web", "--range", "21000-21499", "--count", "2", "--json")
+
+    out, err, code = run_command(
+        capfd, "port", "run", *arguments, "--", "sh", "-c", "echo $PORT $PORT_2"
+    )
+
+    told = json.loads(err)
+    assert [each["port"] for each in told] == [int(port) for port in out.split()]
+    assert {(each["project"], each["status"]) for each in told} == {("web", "reserved")}
+    assert code == Exit.DONE
 
 
 @pytest.mark.django_db

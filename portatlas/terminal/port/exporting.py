@@ -14,6 +14,7 @@ from portatlas.contexts.reservations.exchange import document, services
 from portatlas.contexts.reservations.exchange.decoding import MOST_BYTES
 from portatlas.terminal.door import leave_the_pipe, wrong
 from portatlas.terminal.exits import Exit
+from portatlas.terminal.port.lines import as_text
 
 NAME = "export"
 HELP = "Write reservations, rules and history as JSON into a file that `port import` takes."
@@ -26,6 +27,9 @@ def add_arguments(parser):
     )
     parser.add_argument("--project", help="only what this project has, its rules and its history")
     parser.add_argument("--no-history", action="store_true", help="leave the history out")
+    parser.add_argument(
+        "--json", action="store_true", help="say as JSON what FILE has; without FILE it is JSON"
+    )
     parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
 
 
@@ -52,7 +56,11 @@ def run(command, options):
         name = "Standard output" if file == STANDARD else file
         why = f"{name} can't be written: {exc.strerror}. Nothing was replaced."
         raise CommandError(why, returncode=Exit.FAILED) from exc
-    command.warn(f"Reservations in {file}: {len(content.reservations)}.")
+    if options["json"]:
+        counts = {"reservations": len(content.reservations), "rules": len(content.rules)}
+        command.say(as_text({"file": file, **counts}))
+    else:
+        command.warn(f"Reservations in {file}: {len(content.reservations)}.")
     if Path(file).stat().st_size > MOST_BYTES:
         most = MOST_BYTES // 1024**2
         command.warn(

@@ -34,6 +34,6 @@ def run(command, options):
         at=now,
     )
     if options["json"]:
-        command.say(lines.as_text(booking_rows.as_json(reservation)))
+        command.say(lines.as_text(booking_rows.written(reservation, now)))
     else:
         lines.show(command, options, lines.sentence("Renewed", reservation))

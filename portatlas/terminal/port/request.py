@@ -49,6 +49,6 @@ def run(command, options):
         at=now,
     )
     if options["json"]:
-        command.say(lines.as_text([booking_rows.as_json(each) for each in reserved]))
+        command.say(lines.as_text([booking_rows.given(each) for each in reserved]))
     else:
         command.say("".join(f"{each.port}\n" for each in reserved))

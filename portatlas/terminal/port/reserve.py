@@ -37,7 +37,7 @@ def run(command, options):
         even_if_held=options["even_if_held"],
     )
     if options["json"]:
-        command.say(lines.as_text(booking_rows.as_json(reservation)))
+        command.say(lines.as_text(booking_rows.written(reservation, now)))
     else:
         verb = "Renewed" if reservation.renewed_at else "Reserved"
         lines.show(command, options, lines.sentence(verb, reservation))

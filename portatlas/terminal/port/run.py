@@ -1,12 +1,13 @@
 """`port run`: a command on ports that are its own as long as it runs."""
 
+import json
 import sys
 
 from django.utils import timezone
 
 from portatlas.contexts.reservations.models import Protocol
 from portatlas.contexts.reservations.values import named
-from portatlas.reserving import leasing
+from portatlas.reserving import booking_rows, leasing
 from portatlas.reserving.ground import Wanted
 from portatlas.reserving.here import ground
 from portatlas.terminal.door import wrong
@@ -44,6 +45,11 @@ def add_arguments(parser):
         "--keep", action="store_true", help="leave them reserved when the command has ended"
     )
     add_performer(parser)
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="say which ports were leased as the API has them, on standard error, in a line",
+    )
     parser.add_argument("argv", nargs="+", metavar="CMD", help="behind --, with its arguments")
 
 
@@ -71,8 +77,14 @@ def run(command, options):
         keep=options["keep"],
         by=performer(command, options),
         clock=timezone.now,
-        begins=lambda leased: command.warn(
-            f"Leased {', '.join(named(each.key) for each in leased[:20])} for {project}."
-        ),
+        begins=lambda leased: tell(command, options, leased, project),
     )
     sys.exit(code)
+
+
+def tell(command, options, leased, project):
+    """Say which ports were leased, where CMD says nothing that a script wants to read."""
+    if options["json"]:
+        command.stderr.write(json.dumps([booking_rows.given(each) for each in leased]))
+        return
+    command.warn(f"Leased {', '.join(named(each.key) for each in leased[:20])} for {project}.")
