@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms.models import model_to_dict
 
-from portatlas.contexts.reservations import alike, allocation, history, lock, rules
+from portatlas.contexts.reservations import alike, allocation, history, lock, refusals, rules
 from portatlas.contexts.reservations.finding import Free, NoneFreeError
 from portatlas.contexts.reservations.models import (
     HOLDER,
@@ -110,7 +110,7 @@ def reserve(wanted: Reservation, *, by: Actor, at: datetime) -> Reservation:
         said = {name: getattr(wanted, name) for name in TERMS if getattr(wanted, name)}
         return _renew(in_the_way[0], said, by=by, at=at)
     if in_the_way:
-        raise TakenError(_taken(wanted.key, in_the_way), in_the_way)
+        raise TakenError(refusals.taken(in_the_way), in_the_way)
     _raise_unless_allowed(_claim(wanted, by), wanted.port)
     wanted.save(force_insert=True)
     history.write([history.reserved(wanted, at=at, by=by.name)])
@@ -151,7 +151,8 @@ def find(wanted: Request, *, by: Actor) -> list[int]:
     claim = Claim(*place, wanted.project, by.teams)
     ranges = rules.allowed(allocation.in_force(), claim, wanted.within, wanted.usual)
     if not ranges:
-        raise RefusedError(_nowhere(wanted, claim))
+        mine = rules.own(allocation.in_force(), claim)
+        raise RefusedError(refusals.nowhere(wanted.project, mine))
     span = range(ranges[0].start, ranges[-1].stop)
     taken = {"reserved": Reservation.objects.numbers(place, span)} | wanted.avoid(span)
     free = Free(ranges)
@@ -161,7 +162,9 @@ def find(wanted: Request, *, by: Actor) -> list[int]:
             wanted.count, near=wanted.near, adjacent=wanted.adjacent, is_usable=wanted.is_usable
         )
     except NoneFreeError as exc:
-        raise RefusedError(_too_few(wanted, ranges, left_out, len(exc.found))) from exc
+        row = wanted.adjacent and wanted.count > 1
+        said = refusals.too_few(wanted.count, ranges, left_out, len(exc.found), is_row=row)
+        raise RefusedError(said) from exc
 
 
 def refusal(key: Key, project: str, *, by: Actor) -> str:
@@ -276,32 +279,3 @@ def _claim(wanted: Reservation, by: Actor) -> Claim:
 def _raise_unless_allowed(claim: Claim, port: int) -> None:
     if why := rules.refusal(allocation.in_force(), claim, port):
         raise RefusedError(why)
-
-
-def _taken(key: Key, in_the_way: list[Reservation]) -> str:
-    first = in_the_way[0]
-    since = f"since {first.reserved_at:%F %H:%M}"
-    until = f" until {first.expires_at:%F %H:%M}" if first.expires_at else ""
-    said = f"{named(first.key)} is reserved by {first.project} {since}{until}"
-    return said + (f", and so is {len(in_the_way) - 1} more." if in_the_way[1:] else ".")
-
-
-def _nowhere(wanted: Request, claim: Claim) -> str:
-    mine = rules.own(allocation.in_force(), claim)
-    if mine:
-        spans = ", ".join(rule.span for rule in mine)
-        return f"The ports of {mine[0].owner} are {spans}: none of those asked for is one of them."
-    return f"None of these ports is for {wanted.project}: they belong to others, by the rules."
-
-
-def _too_few(wanted: Request, ranges: list[range], taken: Mapping[str, int], found: int) -> str:
-    """Say how many of the ports are free, and what is with the others, each told once."""
-    told = ", ".join(f"{number} {reason}" for reason, number in taken.items() if number)
-    row = " in a row" if wanted.adjacent and wanted.count > 1 else ""
-    asked = f"{wanted.count} free ports{row} were" if wanted.count > 1 else "A free port was"
-    spans = ", ".join(f"{each.start}-{each.stop - 1}" for each in ranges)
-    few = f"only {found} are" if found else "there is none"
-    if row:
-        few = "there is no such row"
-    others = f" ({told})" if told else ""
-    return f"{asked} asked for; {few} in {spans}{others}. Say another range, or ask for fewer."

@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'history',
                 'ordering': ['-at', '-pk'],
                 'default_permissions': ('view',),
-                'indexes': [models.Index(fields=['host_id', 'protocol', 'port', '-at'], name='reservations_history_of_port'), models.Index(fields=['-at'], name='reservations_history')],
+                'indexes': [models.Index(fields=['host_id', 'protocol', 'port', '-at'], name='reservations_history_of_port'), models.Index(fields=['-at'], name='reservations_history'), models.Index(fields=['project', '-at'], name='reservations_history_project')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('action__in', ['reserved', 'renewed', 'released', 'in-use', 'freed', 'killed', 'violated'])), name='reservations_reservationevent_action_valid')],
             },
         ),

@@ -2,7 +2,7 @@
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from portatlas.contexts.reservations.models import AllocationRule, Reservation, ReservationEvent
 from portatlas.contexts.reservations.querysets import AppendOnlyError
@@ -160,3 +160,13 @@ def test_a_port_is_named_in_a_sentence(reserved, line):
     assert str(reserved(53, host_id="*", protocol="udp")) == "shop (53/udp on every host)"
     assert str(line) == "8080/tcp on atlas reserved 2026-01-01 12:00:00"
     assert str(AllocationRule(project="shop", first=1, last=2)) == "1-2 for shop"
+
+
+def test_the_history_of_a_project_is_found_by_an_index(db):
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:  # so few lines are read faster without any
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+
+    plan = ReservationEvent.objects.filter(project="shop")[:50].explain()
+
+    assert "reservations_history_project" in plan

@@ -1,47 +1,19 @@
-"""Who may take which port: the reservations that hold, their history, and the rules for both."""
+"""The reservations that hold."""
 
 from datetime import datetime
 
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
+from django.core.validators import MaxLengthValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from portatlas.contexts.reservations import values
-from portatlas.contexts.reservations.querysets import (
-    AppendOnlyError,
-    HistoryQuerySet,
-    ReservationQuerySet,
-)
+from portatlas.contexts.reservations.models.port import Port
+from portatlas.contexts.reservations.querysets import ReservationQuerySet
 
 LONGEST = 2_000  # characters of a description
 # The columns of a fact by which a reservation may say who it is for.
 HOLDER = ("process_name", "user", "unit", "container_name")
-
-
-class Protocol(models.TextChoices):
-    TCP = "tcp", "tcp"
-    UDP = "udp", "udp"
-
-
-class Port(models.Model):
-    """What all of this is about: a port of a host, or of every host."""
-
-    host_id = models.CharField(
-        "host", max_length=64, validators=[values.host_name], help_text="* for every host."
-    )
-    protocol = models.CharField(max_length=3, choices=Protocol, default=Protocol.TCP)
-    port = models.PositiveIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(65535)],
-    )
-
-    class Meta:
-        abstract = True
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        return self.host_id, self.protocol, self.port
 
 
 class Reservation(Port):
@@ -200,134 +172,3 @@ class Reservation(Port):
 
     def has_run_out(self, at: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= at
-
-
-class ReservationEvent(Port):
-    """An append-only line of the history of reservations; it outlives what it is about."""
-
-    class Action(models.TextChoices):
-        RESERVED = "reserved"
-        RENEWED = "renewed"
-        RELEASED = "released"
-        IN_USE = "in-use"
-        FREED = "freed"
-        KILLED = "killed"
-        VIOLATED = "violated"
-
-    action = models.CharField(max_length=8, choices=Action)
-    project = models.CharField(max_length=100, blank=True)
-    at = models.DateTimeField()
-    performed_by = models.CharField(
-        max_length=150, blank=True, help_text="Who did it; empty where it was observed."
-    )
-    seen_on = models.CharField(
-        max_length=64, blank=True, help_text="The host on which it was observed."
-    )
-    details = models.JSONField(default=dict, blank=True)
-
-    objects = HistoryQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-at", "-pk"]
-        verbose_name = "line of history"
-        verbose_name_plural = "history"
-        default_permissions = ("view",)
-        indexes = [
-            models.Index(
-                fields=["host_id", "protocol", "port", "-at"], name="reservations_history_of_port"
-            ),
-            models.Index(fields=["-at"], name="reservations_history"),
-        ]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(
-                    action__in=[
-                        *("reserved", "renewed", "released"),
-                        *("in-use", "freed", "killed", "violated"),
-                    ]
-                ),
-                name="%(app_label)s_%(class)s_action_valid",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{values.named(self.key)} {self.action} {self.at:%F %T}"
-
-    def save(self, *args, **kwargs) -> None:
-        if not self._state.adding:
-            raise AppendOnlyError
-        super().save(*args, **kwargs)
-
-    def delete(self, *args, **kwargs):
-        raise AppendOnlyError
-
-
-class AllocationRule(models.Model):
-    """
-    Ports that belong to some projects, or to a team, which is a group of users.
-
-    They get their ports in these ranges and nowhere else, and nobody else gets one there.
-    """
-
-    project = models.CharField(
-        max_length=100,
-        blank=True,
-        validators=[values.plain_text],
-        help_text="A project; * and ? stand for any letters, as in shop-*.",
-    )
-    team = models.ForeignKey(
-        Group,
-        models.CASCADE,
-        null=True,
-        blank=True,
-        related_name="+",
-        help_text="A group: whatever its members reserve.",
-    )
-    host_id = models.CharField(
-        "host",
-        max_length=64,
-        default=values.EVERY_HOST,
-        validators=[values.host_name],
-        help_text="* for every host.",
-    )
-    protocol = models.CharField(
-        max_length=3, choices=Protocol, blank=True, help_text="Empty for both."
-    )
-    first = models.PositiveIntegerField(
-        "first port", validators=[MinValueValidator(1), MaxValueValidator(65535)]
-    )
-    last = models.PositiveIntegerField(
-        "last port", validators=[MinValueValidator(1), MaxValueValidator(65535)]
-    )
-    reason = models.CharField(
-        max_length=200,
-        blank=True,
-        validators=[values.plain_text],
-        help_text="Told to whoever is refused.",
-    )
-
-    class Meta:
-        ordering = ["first", "last", "pk"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(first__gte=1, last__lte=65535, first__lte=F("last")),
-                name="%(app_label)s_%(class)s_range",
-                violation_error_message="A range goes from the lower port to the higher.",
-            ),
-            models.CheckConstraint(
-                condition=~Q(project="") | Q(team__isnull=False),
-                name="%(app_label)s_%(class)s_somebodys",
-                violation_error_message="Say for which project or which team.",
-            ),
-            models.CheckConstraint(
-                condition=Q(protocol__in=["", "tcp", "udp"]),
-                name="%(app_label)s_%(class)s_protocol_valid",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.first}-{self.last} for {self.project or self.team}"
-
-    def clean(self) -> None:
-        if self.project and self.team_id:
-            raise ValidationError("A rule is for projects or for a team: make two of it.")
