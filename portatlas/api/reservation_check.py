@@ -1,5 +1,6 @@
 """How one port stands: reserved or not, in use or not, and what speaks against taking it."""
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -9,18 +10,21 @@ from rest_framework.response import Response
 from portatlas.api import reservation_operations
 from portatlas.api.asking import TEXT
 from portatlas.api.notes import key_of
+from portatlas.api.problems import InvalidParameter
 from portatlas.api.reservation_fields import Time
 from portatlas.api.reservation_serializers import ReservationSerializer
 from portatlas.api.reservations import ReservationDoor
 from portatlas.bookings import Status
+from portatlas.contexts.reservations import values
 from portatlas.contexts.reservations.models import HOLDER
 from portatlas.models import SEE_PORTS
 from portatlas.reserving.here import ground
 from portatlas.reserving.prospect import Prospect
 
+NAME = {"minLength": 1, "maxLength": 100, "pattern": f"^{values.PROJECT.pattern}$"}
 PROJECT = OpenApiParameter(
     "project",
-    TEXT | {"minLength": 1},
+    TEXT | NAME,
     description="For which project: it may have its own, by the rules, too.",
 )
 
@@ -66,11 +70,9 @@ class ReservationCheck(ReservationDoor):
     @extend_schema(operation_id="reservations_check", parameters=[PROJECT])
     def get(self, request: Request, host_id: str, protocol: str, port: str) -> Response:
         """Tell how a port stands; `*` asks for all hosts at once."""
-        prospect = Prospect.of(
-            ground(),
-            key_of(host_id, protocol, port),
-            request.query_params.get("project", ""),
-            by=self.actor(),
-            at=timezone.now(),
-        )
+        key, project = key_of(host_id, protocol, port), request.query_params.get("project", "")
+        try:
+            prospect = Prospect.of(ground(), key, project, by=self.actor(), at=timezone.now())
+        except ValidationError as exc:
+            raise InvalidParameter(exc.message_dict) from exc
         return Response(prospect.as_json())

@@ -3,7 +3,10 @@
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
+from django.core.exceptions import ValidationError
+
 from portatlas.contexts.reservations import services
+from portatlas.contexts.reservations.models import Reservation
 from portatlas.contexts.reservations.services import Actor, Key
 from portatlas.reserving import booking_rows, occupants
 from portatlas.reserving.ground import Check, Ground
@@ -24,6 +27,9 @@ class Prospect(NamedTuple):
 
     @classmethod
     def of(cls, ground: Ground, key: Key, project: str, *, by: Actor, at: datetime) -> Self:
+        """Ask what speaks against it. Raises ValidationError for what is no project's name."""
+        if project:
+            _raise_unless_a_name(project)
         prospect = cls(ground.check(key, at), project, services.refusal(key, project, by=by))
         if prospect.is_own or (prospect.is_free and not prospect.found.obstacles):
             return prospect
@@ -52,3 +58,10 @@ class Prospect(NamedTuple):
             "obstacles": list(self.found.obstacles),
             "nearest": self.nearest,
         }
+
+
+def _raise_unless_a_name(project: str) -> None:
+    try:
+        Reservation._meta.get_field("project").run_validators(project)
+    except ValidationError as exc:
+        raise ValidationError({"project": exc.messages}) from exc

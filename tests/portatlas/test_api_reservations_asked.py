@@ -228,6 +228,13 @@ def test_a_rule_is_told_that_is_against_it(check, db):
     assert (shop["is_free"], shop["refusal"]) == (True, "")
 
 
+@pytest.mark.parametrize("project", ["/", "é", "a" * 101])
+def test_what_no_project_can_be_called_is_refused(project, admin_client):
+    answer = admin_client.get(f"{ALL}check/beta/tcp/8080/", {"project": project})
+
+    assert problem(answer)[:2] == (400, "invalid")
+
+
 def test_a_port_that_is_bound_here_is_not_free(check, settings, db):
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

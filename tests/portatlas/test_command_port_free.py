@@ -142,6 +142,13 @@ def test_a_port_of_others_by_the_rules_is_free_for_these_alone(port):
     )
 
 
+def test_nothing_is_free_for_what_no_project_can_be_called(port):
+    out, err, code = port("check", "20500", "--project", "a/b")
+
+    assert err.startswith("--project: A project's name has letters")
+    assert (out, code) == ("", Exit.USAGE)
+
+
 def test_a_project_may_have_its_own(port, reserved, open_port):
     open_port(20500)
     reserved(20500)

@@ -12,6 +12,7 @@ LONGEST_METADATA = 16_384  # characters, as JSON
 LONGEST_DETAILS = 65_536  # of a line of history: what it was and is, of all that one says
 DEEPEST = 50  # levels of metadata, which a reader of files has to go into
 NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # as JSON has it, which escapes a backslash, too
+PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@ -]*")
 TAG = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,49}")
 
 host_name = RegexValidator(
@@ -20,7 +21,7 @@ host_name = RegexValidator(
     "* stands for every host.",
 )
 project_name = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9._:@ -]*\Z",
+    rf"^{PROJECT.pattern}\Z",
     "A project's name has letters, digits, blanks and . _ : @ - and begins with a letter or a "
     "digit.",
 )
