@@ -138,6 +138,8 @@ class Fleet:
         tokens.make(User.objects.first(), name="Grafana", scopes=["read"], at=self.now)
         Channel.objects.create(name="On call", kind="email", address="ops@example.org")
         Rule.objects.create(name="Ghosts", kind="ghost")
+        self.reserve(9000, description=LONG)
+        AllocationRule.objects.create(project="shop", first=9000, last=9099)
         Delivery.objects.create(
             rule_name="Ghosts",
             channel_name="On call",
