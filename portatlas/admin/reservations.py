@@ -82,6 +82,9 @@ class ReservationAdmin(Plain):
         found = BookingQuerySet(Reservation).order_by(*Reservation._meta.ordering)
         return found.with_status(timezone.now())
 
+    def get_changeform_initial_data(self, request):
+        return {"host_id": ground().here} | super().get_changeform_initial_data(request)
+
     def get_changelist(self, request, **options):
         return FacetedChangeList
 

@@ -63,6 +63,8 @@ class Tags(serializers.JSONField):
 class Metadata(serializers.JSONField):
     """An object of whatever JSON can say."""
 
+    default_error_messages = {"invalid": "It is a JSON object."}
+
     def to_internal_value(self, data):
         if not isinstance(data, dict):
             self.fail("invalid")

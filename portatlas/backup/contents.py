@@ -13,6 +13,7 @@ from collector.models import Host, PortEvent, PortRuntime
 from notes.models import PortNote
 from portatlas.backup.faults import BackupError, BadFileError
 from portatlas.backup.manifest import Manifest
+from portatlas.contexts.reservations.models import Reservation
 from portatlas.tokens.models import Token
 
 COUNTED = {
@@ -20,6 +21,7 @@ COUNTED = {
     "ports": PortRuntime,
     "events": PortEvent,
     "notes": PortNote,
+    "reservations": Reservation,
     "users": get_user_model(),
     "tokens": Token,
 }

@@ -53,6 +53,6 @@ def restored(done: Restored, key: str, *, dry_run: bool, start: str) -> Iterator
 
 def _table(then: Mapping[str, int], now: Mapping[str, int]) -> Iterator[str]:
     """Return rows that count what is in a backup, beside what is here."""
-    yield f"{'':8}{'in it':>14}{'here now':>14}"
+    yield f"{'':12}{'in it':>10}{'here now':>14}"
     for what, count in then.items():
-        yield f"{what:8}{count:>14,}{now.get(what, 0):>14,}"
+        yield f"{what:12}{count:>10,}{now.get(what, 0):>14,}"

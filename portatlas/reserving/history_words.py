@@ -17,6 +17,8 @@ def in_words(details: Any) -> str:
     'moved, expires at nothing → 2026, tags a → nothing'
     >>> in_words({"changes": "many", "pid": 7, "auto_release": False, "unit": ""}), in_words([1])
     ('auto release no, changes many, pid 7', '')
+    >>> in_words({"fates": {"812": "ended", "813": "killed"}})
+    'fates 812 ended 813 killed'
     """
     return ", ".join(_parts(details)) if isinstance(details, dict) else ""
 
@@ -42,6 +44,8 @@ def _called(name: str) -> str:
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        value = [word for pair in value.items() for word in pair]
     if isinstance(value, list):
         value = " ".join(map(str, value))
-    return NOTHING if value in (None, "", {}) else str(value)[:LONGEST]
+    return NOTHING if value in (None, "") else str(value)[:LONGEST]

@@ -26,7 +26,8 @@ OURS = re.compile(
 )
 UNSEEN = {
     OwnerState.KERNEL: "The kernel itself holds {}: it is no process that could be ended.",
-    OwnerState.NOT_PERMITTED: "Who holds {} can't be seen: run this as root.",
+    OwnerState.NOT_PERMITTED: "Who holds {} can't be seen: run this as root; where that is root, "
+    "the kernel's security policy or a container's limits forbid it.",
     OwnerState.OUTSIDE_VIEW: "Who holds {} can't be seen from here: it runs outside of this "
     "container. Run this on the machine itself.",
 }

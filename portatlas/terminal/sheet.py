@@ -18,6 +18,7 @@ from portatlas.terminal import strip
 from portatlas.terminal.layout import facts, section
 from portatlas.terminal.marks import mark, mark_now
 from portatlas.terminal.note_sheet import memory
+from portatlas.terminal.reservation_sheet import reservation
 from portatlas.terminal.screen import plain, prose
 from portatlas.terminal.table import PortTable
 from portatlas.terminal.target import Target
@@ -74,6 +75,7 @@ def _seen(port: Port, now: datetime, width: int) -> Iterator[RenderableType]:
     if to := _moved(port):
         yield Text(f"Its program listens on {to.port}/{to.protocol} now.", style="yellow")
     yield from memory(port.note, key, now)
+    yield from reservation(port, now)
     yield from section("Sockets", _ends(port))
     yield from section("Processes", _tree(port))
     pieces = presences([port], start=now - strip.SPAN, end=now, now=now)[port.pk].intervals

@@ -280,6 +280,25 @@ def test_what_cannot_be_is_told_at_its_field(field, value, admin_client):
     assert not Reservation.objects.exists()
 
 
+def test_the_form_as_it_is_first_shown_is_of_this_host_and_needs_no_more_than_a_port_and_a_project(
+    admin_client, settings
+):
+    shown = admin_client.get(ADD).context["adminform"].form
+    filled = {each.name: each.value() for each in shown if each.value() is not None}
+
+    admin_client.post(ADD, filled | {"port": 8080, "project": "shop"})
+
+    made = Reservation.objects.get()
+    assert (made.host_id, made.metadata) == (settings.PORTATLAS_HOST_ID, {})
+
+
+@pytest.mark.parametrize("nothing", ["", "null"])
+def test_metadata_that_say_nothing_are_an_empty_object(nothing, admin_client):
+    admin_client.post(ADD, FORM | {"metadata": nothing})
+
+    assert Reservation.objects.get().metadata == {}
+
+
 def test_a_change_renews_a_reservation(admin_client, reserved):
     reservation = reserved(8080)
     form = admin_client.get(change(reservation)).context["adminform"].form

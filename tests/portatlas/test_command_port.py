@@ -444,3 +444,11 @@ def test_each_subcommand_answers_in_json_and_documents_its_exit_codes(subcommand
 
     told = capsys.readouterr().out
     assert [" --json " in told, TOLD in told] == [True, True]
+
+
+def test_what_is_wrong_with_metadata_is_told_once(port, reserved):
+    reserved(8080)
+
+    _out, err, code = port("renew", "atlas:8080", "--metadata", "[1]")
+
+    assert (err.count("Metadata is a JSON object"), code) == (1, Exit.USAGE)

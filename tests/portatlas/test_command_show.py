@@ -137,12 +137,27 @@ def test_show_tells_the_note_of_a_port_that_was_never_seen(ports, write_note):
     )
 
 
+def test_show_tells_who_has_reserved_the_port(ports, open_port, reserved):
+    open_port(8080, process_name="python3")
+    reserved(8080, project="front", process_name="nginx", description="Shop")
+
+    out = ports("show", "8080")[0].splitlines()
+
+    start = out.index("Reservation")
+    assert out[start + 1 : start + 5] == [
+        "  Violated: reserved by front; somebody else holds it.",
+        "  held by   python3",
+        "  what for  Shop",
+        "  for       nginx",
+    ]
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_show_takes_the_same_statements_for_one_event_and_for_three(
     count, ports, open_port, write_note, add_host, django_assert_num_queries
 ):
-    """The port with its note; its host's stretches, what it did then; three kinds of events; and
-    what the note said before."""
+    """The port with its note; its host's stretches, what it did then; three kinds of events; what
+    the note said before; and its reservation with its history."""
     add_host(watched_since=NOON - timedelta(hours=1), watched_until=NOON)
     port = open_port(22, pids=list(range(count)), current_pid=1)
     for number in range(count):
@@ -152,5 +167,5 @@ def test_show_takes_the_same_statements_for_one_event_and_for_three(
         Coverage.objects.create(host_id="atlas", started_at=start, ended_at=start)
     write_note(22)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         ports("show", "22")

@@ -41,7 +41,11 @@ class WordsField(forms.CharField):
 
 
 class ObjectField(forms.JSONField):
-    """JSON, which is shown again even where it has what no page can."""
+    """A JSON object, empty if nothing is said; shown again even where it has what no page can."""
+
+    def to_python(self, value):
+        found = super().to_python(value)
+        return {} if found is None else found
 
     def prepare_value(self, value):
         return super().prepare_value(value).encode(errors="backslashreplace").decode()
@@ -72,7 +76,9 @@ class ReservationForm(forms.ModelForm):
         help_text="When it is released, unless it was renewed by then. Empty: never.",
     )
     metadata = ObjectField(
-        required=False, help_text=Reservation._meta.get_field("metadata").help_text
+        required=False,
+        initial=dict,
+        help_text=Reservation._meta.get_field("metadata").help_text,
     )
     seen = forms.CharField(required=False, max_length=50, widget=forms.HiddenInput)
 

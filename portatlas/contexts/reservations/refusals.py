@@ -16,12 +16,12 @@ def taken(in_the_way: Sequence[Reservation]) -> str:
     return said + (f", and so is {len(in_the_way) - 1} more." if in_the_way[1:] else ".")
 
 
-def nowhere(project: str, own: Sequence[Rule]) -> str:
+def nowhere(project: str, own: Sequence[Rule], owners: str) -> str:
     """Say whose all of the ports are; `own` are the rules that give some to the project."""
     if own:
         spans = ", ".join(rule.span for rule in own)
         return f"The ports of {own[0].owner} are {spans}: none of those asked for is one of them."
-    return f"None of these ports is for {project}: they belong to others, by the rules."
+    return f"None of these ports is for {project}: they belong to {owners}."
 
 
 def too_few(

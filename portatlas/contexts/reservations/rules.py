@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import NamedTuple
 
+NAMED = 3  # owners that a sentence names
 EVERY_HOST = "*"  # as values.py has it, which is not without Django
 
 
@@ -101,6 +102,25 @@ def newly_refused(rule: Rule, others: Sequence[Rule], held: Iterable[tuple[Claim
         if is_there and is_own != (port in rule.ports) and port not in of_others:
             count += not any(_there(own_others, claim))
     return count
+
+
+def owners(rules: Iterable[Rule], claim: Claim, ports: range) -> str:
+    """
+    Say to whom some of the ports belong where one is claimed, the first few by name.
+
+    >>> rules = [Rule(f"shop-{n}", "", "*", "", 8000 + n, 8000 + n) for n in range(5)]
+    >>> owners(rules, Claim("a", "tcp", "blog"), range(8001, 8003))
+    'project shop-1 (8001) and project shop-2 (8002)'
+    >>> owners(rules, Claim("a", "tcp", "blog"), range(8000, 9000))
+    'project shop-0 (8000), project shop-1 (8001), project shop-2 (8002) and others'
+    """
+    names = [
+        f"{rule.owner} ({rule.span})"
+        for rule in _there(rules, claim)
+        if rule.first < ports.stop and ports.start <= rule.last
+    ]
+    *others, last = names[:NAMED] + ["others"] * (len(names) > NAMED)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def allowed(rules: Sequence[Rule], claim: Claim, within: range | None, usual: range) -> list[range]:

@@ -152,7 +152,8 @@ def find(wanted: Request, *, by: Actor) -> list[int]:
     ranges = rules.allowed(allocation.in_force(), claim, wanted.within, wanted.usual)
     if not ranges:
         mine = rules.own(allocation.in_force(), claim)
-        raise RefusedError(refusals.nowhere(wanted.project, mine))
+        owners = rules.owners(allocation.in_force(), claim, wanted.within or wanted.usual)
+        raise RefusedError(refusals.nowhere(wanted.project, mine, owners))
     span = range(ranges[0].start, ranges[-1].stop)
     taken = {"reserved": Reservation.objects.numbers(place, span)} | wanted.avoid(span)
     free = Free(ranges)

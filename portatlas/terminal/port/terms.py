@@ -81,7 +81,7 @@ def errors(invalid: ValidationError) -> str:
     told = getattr(invalid, "message_dict", None) or {NON_FIELD_ERRORS: invalid.messages}
     return "; ".join(
         f"{OPTIONS[name]}: {' '.join(words)}" if name in OPTIONS else " ".join(words)
-        for name, words in told.items()
+        for name, words in ((name, dict.fromkeys(words)) for name, words in told.items())
     )
 
 

@@ -102,6 +102,7 @@ def test_a_backup_tells_what_is_in_it(backup):
         "ports": 2,
         "events": 2,
         "notes": 1,
+        "reservations": 0,
         "users": 1,
         "tokens": 0,
     }
@@ -200,6 +201,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(site, backup):
         "ports                2             1",
         "events               2             1",
         "notes                1             0",
+        "reservations         0             0",
         "users                1             1",
         "tokens               0             0",
         "Its secret key is the one here.",

@@ -256,7 +256,7 @@ def test_a_request_that_can_not_be_met_takes_none(db):
     ("project", "said"),
     [
         ("shop", "The ports of project shop are 8000-8004: none of those asked for is one of them"),
-        ("blog", "None of these ports is for blog: they belong to others, by the rules."),
+        ("blog", "for blog: they belong to project shop .8000-8004. and project ops .8005-8009."),
     ],
 )
 def test_a_request_outside_the_rules_is_refused(project, said, db):
