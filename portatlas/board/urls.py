@@ -10,9 +10,10 @@ from portatlas.board import (
     triage,
     views,
 )
+from portatlas.contexts.reservations import values
 
 PORT = rf"^ports/(?P<host_id>{HOST_ID}|\*)/(?P<protocol>tcp|udp)/(?P<number>[0-9]{{1,5}})/"
-PROJECT = r"^projects/(?P<project>[A-Za-z0-9][A-Za-z0-9._:@ -]{0,99})/"
+PROJECT = rf"^projects/(?P<project>{values.PROJECT.pattern})/"
 
 urlpatterns = [
     path("", views.board, name="board"),

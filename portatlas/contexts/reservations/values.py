@@ -12,7 +12,8 @@ LONGEST_METADATA = 16_384  # characters, as JSON
 LONGEST_DETAILS = 65_536  # of a line of history: what it was and is, of all that one says
 DEEPEST = 50  # levels of metadata, which a reader of files has to go into
 NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # as JSON has it, which escapes a backslash, too
-PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@ -]*")
+# No two names look the same on a page, where a blank at the end and a second one are not seen.
+PROJECT = re.compile(r"[A-Za-z0-9](?: ?[A-Za-z0-9._:@-])*")
 TAG = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,49}")
 
 host_name = RegexValidator(
@@ -22,8 +23,8 @@ host_name = RegexValidator(
 )
 project_name = RegexValidator(
     rf"^{PROJECT.pattern}\Z",
-    "A project's name has letters, digits, blanks and . _ : @ - and begins with a letter or a "
-    "digit.",
+    "A project's name has letters, digits and . _ : @ -, with single blanks between them, and "
+    "begins with a letter or a digit.",
 )
 
 

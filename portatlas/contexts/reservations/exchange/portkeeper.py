@@ -112,7 +112,7 @@ def _project(name: Any, place: str, remarks: _Remarks) -> Any:
     """Return a name as a project's can be here, with nothing left of what it can't have."""
     if not isinstance(name, str):
         return name
-    clean = re.sub(r"[^A-Za-z0-9._:@ -]+", "-", name.strip())
+    clean = re.sub(r"[^A-Za-z0-9._:@ -]+", "-", " ".join(name.split()))
     clean = re.sub(r"^[^A-Za-z0-9]+", "", clean)[:LONGEST_NAME].strip(" -")
     if clean and clean != name:
         remarks.add(place, f"its project is called {clean} here")

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('host_id', models.CharField(help_text='* for every host.', max_length=64, validators=[django.core.validators.RegexValidator('^([A-Za-z0-9][A-Za-z0-9._:-]*|\\*)\\Z', "A host's name has letters, digits and . _ : - and begins with a letter or a digit; * stands for every host.")], verbose_name='host')),
                 ('protocol', models.CharField(choices=[('tcp', 'tcp'), ('udp', 'udp')], default='tcp', max_length=3)),
                 ('port', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
-                ('project', models.CharField(max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9][A-Za-z0-9._:@ -]*\\Z', "A project's name has letters, digits, blanks and . _ : @ - and begins with a letter or a digit.")])),
+                ('project', models.CharField(max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9](?: ?[A-Za-z0-9._:@-])*\\Z', "A project's name has letters, digits and . _ : @ -, with single blanks between them, and begins with a letter or a digit.")])),
                 ('description', models.TextField(blank=True, help_text='What it is for.', max_length=2000, validators=[portatlas.contexts.reservations.values.plain_text, django.core.validators.MaxLengthValidator(2000)])),
                 ('tags', models.JSONField(blank=True, default=list, validators=[portatlas.contexts.reservations.values.tags])),
                 ('metadata', models.JSONField(blank=True, default=dict, help_text='Whatever programs want to keep with it, as {"ticket": 42}.', validators=[portatlas.contexts.reservations.values.metadata])),

@@ -80,6 +80,8 @@ def test_the_database_refuses_an_action_that_nobody_knows(db):
         ("host_id", "a host"),
         ("project", "-shop"),
         ("project", "shop\n"),
+        ("project", "shop "),
+        ("project", "web  shop"),
         ("description", "a\x00b"),
         ("description", "a\ud800b"),
         ("description", "a" * 2_001),
