@@ -3,6 +3,7 @@ import subprocess
 import time
 
 import pytest
+from django.contrib.auth.models import Group
 
 from tests.tools import require
 
@@ -25,3 +26,16 @@ def redis(tmp_path):
     yield f"redis://127.0.0.1:{port}/0"
     server.terminate()
     server.wait()
+
+
+@pytest.fixture
+def member(client, django_user_model):
+    """Return a function that logs in a member of a group, who may enter the admin."""
+
+    def member(group):
+        user = django_user_model.objects.create_user(group, is_staff=True)
+        user.groups.add(Group.objects.get(name=group))
+        client.force_login(user)
+        return client
+
+    return member

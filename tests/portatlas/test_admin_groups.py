@@ -17,19 +17,6 @@ AT = "2027-01-01T12:30:00"
 KEY = {"host_id": "atlas", "protocol": "tcp", "port": 80}
 
 
-@pytest.fixture
-def member(client, django_user_model):
-    """Return a function that logs in a member of a group, who may enter the admin."""
-
-    def member(group):
-        user = django_user_model.objects.create_user(group, is_staff=True)
-        user.groups.add(Group.objects.get(name=group))
-        client.force_login(user)
-        return client
-
-    return member
-
-
 SEES = [
     "/",
     "/ports/atlas/tcp/80/",

@@ -22,19 +22,6 @@ FORM = {"host_id": "far", "protocol": "tcp", "port": 8080, "project": "shop", "m
 
 
 @pytest.fixture
-def member(client, django_user_model):
-    """Return a function that logs in a member of a group, who may enter the admin."""
-
-    def member(group):
-        user = django_user_model.objects.create_user(group, is_staff=True)
-        user.groups.add(Group.objects.get(name=group))
-        client.force_login(user)
-        return client
-
-    return member
-
-
-@pytest.fixture
 def choose(admin_client):
     """Return a function that ticks rows of the list and chooses an action."""
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
 from collector.models import Host
@@ -26,19 +25,6 @@ OF_WEB = f"{ADD}web-1/"
 def clock():
     with time_machine.travel(NOON, tick=False) as clock:
         yield clock
-
-
-@pytest.fixture
-def member(client, django_user_model):
-    """Return a function that logs in a member of a group, who may enter the admin."""
-
-    def member(group):
-        user = django_user_model.objects.create_user(group, is_staff=True)
-        user.groups.add(Group.objects.get(name=group))
-        client.force_login(user)
-        return client
-
-    return member
 
 
 def secret_in(response):

@@ -5,7 +5,6 @@ from datetime import time, timedelta
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 
 from portatlas.notifications import trial
@@ -41,19 +40,6 @@ def make_channel(settings):
         )
 
     return make_channel
-
-
-@pytest.fixture
-def member(client, django_user_model):
-    """Return a function that logs in a member of a group, who may enter the admin."""
-
-    def member(group):
-        user = django_user_model.objects.create_user(group, is_staff=True)
-        user.groups.add(Group.objects.get(name=group))
-        client.force_login(user)
-        return client
-
-    return member
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 
 from portatlas.board.project_ports import PORTS
 from portatlas.contexts.reservations import services
@@ -29,19 +29,6 @@ def _noon(time_machine):
 def _here(settings):
     """This machine is one that no test is about: which of its ports are bound is of no interest."""
     settings.PORTATLAS_HOST_ID = "here"
-
-
-@pytest.fixture
-def member(client, django_user_model):
-    """Return a function that logs in somebody of one of our groups."""
-
-    def member(group):
-        user = django_user_model.objects.create_user(f"a-{group}")
-        user.groups.add(Group.objects.get(name=group))
-        client.force_login(user)
-        return client
-
-    return member
 
 
 def reserve(port=8080, *, project="shop", host_id="atlas", at=NOON, **terms):
@@ -186,7 +173,7 @@ def test_an_annotator_reserves_a_port_on_its_page(member):
     assert (made.key, made.project, made.description) == (KEY, "shop", "One\nTwo")
     assert made.expires_at == NOON + timedelta(days=2, hours=6)
     assert (made.process_name, made.auto_release) == ("nginx", True)
-    assert made.requested_by == "a-annotator"
+    assert made.requested_by == "annotator"
     assert "8080/tcp on atlas is reserved by shop." in words(client.get(PORT))
 
 
