@@ -186,7 +186,7 @@ class Ground:
     def _raise_if_held(self, wanted: Reservation, at: datetime) -> None:
         wanted.clean_fields(exclude=["reserved_at", "project"])
         found = self.check(wanted.key, at)
-        if found.booking and found.booking.project == wanted.project:
+        if found.booking:  # its own is renewed; of another it is told whose it is, which says more
             return
         if found.port:
             by = found.port.process_name or "a program that can't be seen"

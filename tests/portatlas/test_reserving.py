@@ -177,6 +177,14 @@ def test_what_is_another_s_is_refused(reserved):
         reserve()
 
 
+def test_of_what_is_another_s_and_held_it_is_told_whose_it_is(reserved, open_port):
+    reserved(8080, host_id="far", project="blog")
+    open_port(8080, host_id="far")
+
+    with pytest.raises(TakenError, match="is reserved by blog"):
+        reserve()
+
+
 def test_what_any_host_holds_speaks_against_every_host(open_port):
     open_port(8080, host_id="other")
 
