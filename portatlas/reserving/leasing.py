@@ -85,6 +85,5 @@ def hang_up() -> None:
 def release(leased: Sequence[Reservation], *, by: Actor, at: datetime) -> int:
     """Release what was leased and still is; return how many ports that were."""
     lock.take()
-    still = list(Reservation.objects.filter(pk__in=[each.pk for each in leased]))
-    services.end(still, at=at, by=by.name, why=history.ENDED)
-    return len(still)
+    still = Reservation.objects.filter(pk__in=[each.pk for each in leased])
+    return services.end(still, at=at, by=by.name, why=history.ENDED)

@@ -84,8 +84,9 @@ def _tell(untold: QuerySet, at: datetime) -> int:
     for seen in Observed:
         pks = [row.pk for row in rows if row.seen == seen]
         Reservation.objects.filter(pk__in=pks).update(observed=seen)
-    over = [row for row in rows if _is_over(row, facts.get(row.witness))]
-    services.end(over, at=max([at, *(line.at for line in lines)]), why=history.UNHELD)
+    over = [row.pk for row in rows if _is_over(row, facts.get(row.witness))]
+    ended = Reservation.objects.filter(pk__in=over)
+    services.end(ended, at=max([at, *(line.at for line in lines)]), why=history.UNHELD)
     return len(rows)
 
 
@@ -150,9 +151,8 @@ def _release(
 @transaction.atomic
 def _end(which: QuerySet, has_ended: Callable[[Reservation], bool], at: datetime, why: str) -> int:
     lock.take()
-    ended = [each for each in which if has_ended(each)]  # nobody has renewed it meanwhile
-    services.end(ended, at=at, why=why)
-    return len(ended)
+    ended = [each.pk for each in which if has_ended(each)]  # nobody has renewed it meanwhile
+    return services.end(Reservation.objects.filter(pk__in=ended), at=at, why=why)
 
 
 def _has_ended(leased: Reservation) -> bool:

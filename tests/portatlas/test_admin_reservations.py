@@ -423,9 +423,9 @@ def test_releasing_costs_the_same_for_any_number(
     # Session, user, count, rows.
     with django_assert_num_queries(4):
         choose("release", rows)
-    # Session, user, his groups; transaction 2, rows, deletion, history; the log of the admin.
-    # PostgreSQL is asked for the lock.
-    with django_assert_num_queries(9 + (connection.vendor == "postgresql")):
+    # Session, user, his groups; transaction 2, rows, whether they are any, history, deletion;
+    # the log of the admin. PostgreSQL is asked for the lock.
+    with django_assert_num_queries(10 + (connection.vendor == "postgresql")):
         admin_client.post(RELEASE, {"read": read})
 
 

@@ -28,7 +28,8 @@ def release(read: Collection[str], *, by: Actor, at: datetime, why: str = "") ->
     `read` are revisions, as `services.revision` has them.
     """
     found = _found(read, at)
-    services.end(found.written, at=at, by=by.name, why=why)
+    same = Reservation.objects.filter(pk__in=[each.pk for each in found.written])
+    services.end(same, at=at, by=by.name, why=why)
     return found
 
 

@@ -1,12 +1,13 @@
 """Write reservations: they are made, renewed and released here, with who did it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.forms.models import model_to_dict
 
 from portatlas.contexts.reservations import alike, allocation, history, lock, refusals, rules
@@ -16,7 +17,6 @@ from portatlas.contexts.reservations.models import (
     Reservation,
     ReservationEvent,
 )
-from portatlas.contexts.reservations.portions import portions
 from portatlas.contexts.reservations.querysets import Place
 from portatlas.contexts.reservations.rules import Claim
 from portatlas.contexts.reservations.values import named
@@ -30,9 +30,6 @@ TERMS = (
     *HOLDER,
     *("pid", "pid_started_at", "pid_seen_in"),
 )
-
-# What is long, and not told where reservations end.
-UNTOLD = ("description", "tags", "metadata")
 
 Action = ReservationEvent.Action
 Key = tuple[str, str, int]  # host, protocol, port
@@ -195,7 +192,7 @@ def release(
     """Release a port. Raises NotReservedError."""
     lock.take()
     reservation = _found(key, seen, at)
-    end([reservation], at=at, by=by.name, why=why)
+    end(Reservation.objects.filter(pk=reservation.pk), at=at, by=by.name, why=why)
     return reservation
 
 
@@ -203,17 +200,20 @@ def release(
 def release_project(project: str, *, by: Actor, at: datetime) -> int:
     """Release all that a project has reserved, and return how many ports that were."""
     lock.take()
-    found = list(Reservation.objects.filter(project=project).defer(*UNTOLD))
-    end(found, at=at, by=by.name)
-    return len(found)
+    return end(Reservation.objects.filter(project=project), at=at, by=by.name)
 
 
-def end(ended: Sequence[Reservation], *, at: datetime, by: str = "", why: str = "") -> None:
-    """Delete reservations that the caller has locked, and tell their history why."""
-    for some in portions(ended):
-        Reservation.objects.filter(pk__in=[each.pk for each in some]).delete()
-        lines = [history.line(Action.RELEASED, each, at=at, by=by, why=why) for each in some]
-        history.write(lines)
+def end(ended: QuerySet[Reservation], *, at: datetime, by: str = "", why: str = "") -> int:
+    """
+    Delete reservations that the caller has locked, and tell their history why.
+
+    In three statements, however many there are. Returns that number.
+    """
+    if not ended.exists():
+        return 0
+    line = history.line(Action.RELEASED, Reservation(), at=at, by=by, why=why)
+    alike.insert_about(line, ended, ("host_id", "protocol", "port", "project"))
+    return ended.delete()[0]
 
 
 def revision(reservation: Reservation) -> str:
@@ -270,7 +270,7 @@ def _raise_unless_right(reservation: Reservation, at: datetime) -> None:
 
 
 def _release_run_out(at: datetime) -> None:
-    end(list(Reservation.objects.run_out(at).defer(*UNTOLD)), at=at, why=history.RAN_OUT)
+    end(Reservation.objects.run_out(at), at=at, why=history.RAN_OUT)
 
 
 def _claim(wanted: Reservation, by: Actor) -> Claim:

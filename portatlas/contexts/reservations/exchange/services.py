@@ -184,8 +184,8 @@ def _ours(some: Sequence[Row], at: datetime) -> list[Ours]:
 
 def _end(ended: Iterable[Ours], *, at: datetime, why: str, by: str = "") -> None:
     """Release what stands in the way; a port of every host may stand in the way of many."""
-    by_pk = {each.pk: Reservation(pk=each.pk, **each.row) for each in ended}
-    services.end([*by_pk.values()], at=at, by=by, why=why)
+    for pks in portions([*{each.pk for each in ended}]):
+        services.end(Reservation.objects.filter(pk__in=pks), at=at, by=by, why=why)
 
 
 def _untold(new: Sequence[Row], *, has_history: bool) -> list[Row]:

@@ -207,15 +207,17 @@ def test_a_project_is_released_whole(db):
     assert [line[0] for line in lines()[3:]] == ["released", "released"]
 
 
-def test_no_statement_has_more_ports_than_a_database_takes(db):
-    for start in (8000, 9000):
-        request(count=services.MOST, within=range(start, start + 1000))
+@pytest.mark.parametrize("count", [1, 1000])
+def test_however_many_end_it_takes_three_statements(count, db):
+    request(count=count, within=range(8000, 9000))
+    ended = Reservation.objects.filter(project="shop")
 
-    with CaptureQueriesContext(connection) as asked:
-        services.release_project("shop", by=ME, at=NOON)
+    told = statements(lambda: services.end(ended, at=NOON + HOUR, by="bob", why="moved"))
 
-    assert sum(each["sql"].startswith("DELETE") for each in asked) == 2
-    assert not Reservation.objects.exists()
+    last = ("atlas", "tcp", 7999 + count)
+    assert told == 3
+    assert lines()[-1] == ("released", last, "shop", "bob", {"why": "moved"})
+    assert len(lines()) == 2 * count
 
 
 def test_a_request_gets_the_lowest_that_nobody_has(db):
