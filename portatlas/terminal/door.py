@@ -59,6 +59,9 @@ class Door(BaseCommand):
             leave_the_pipe()
         except DatabaseError as exc:
             raise CommandError(in_words(exc), returncode=Exit.FAILED) from exc
+        except CommandError as exc:
+            exc.args = ("\n".join(safe(line, LONGEST) for line in str(exc).split("\n")),)
+            raise
 
     def screen(self, options: dict) -> Screen:
         when = options["color"]

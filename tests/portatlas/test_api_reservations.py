@@ -436,6 +436,19 @@ def test_permissions_are_those_of_the_admin(may, method, client, django_user_mod
     assert after.status_code in {200, 201, 204}
 
 
+def test_who_puts_a_reservation_may_make_and_change_one(client, django_user_model, booked):
+    booked()
+    user = django_user_model.objects.create_user("bob")
+    client.force_login(user)
+
+    statuses = []
+    for may in ("add", "change"):
+        user.user_permissions.add(Permission.objects.get(codename=f"{may}_reservation"))
+        statuses.append(client.put(PORT, SHOP, JSON).status_code)
+
+    assert statuses == [403, 204]
+
+
 @pytest.mark.parametrize("method", ["get", "patch", "delete"])
 def test_who_means_a_reservation_of_every_host_is_told_of_it(method, write, booked, admin_client):
     booked(host_id="*")

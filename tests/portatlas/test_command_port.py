@@ -430,6 +430,13 @@ def test_texts_that_others_chose_do_nothing_to_a_terminal(port, open_port, reser
     assert ["\x1b" in text for text in (*shown, refused)] == [False] * 4
 
 
+@pytest.mark.parametrize("said", [["preflight"], ["import"], ["export", "--force"]])
+def test_the_name_of_a_file_does_nothing_to_a_terminal(said, port, tmp_path):
+    err = port(*said, f"{tmp_path}/a\x1b[2Jb/c")[1]
+
+    assert "/a\\x1b[2Jb" in err
+
+
 @pytest.mark.parametrize("said", [["--color", "always", "list"], ["list", "--color", "always"]])
 def test_colours_are_asked_for_before_or_behind_the_subcommand(said, port, reserved):
     reserved(8080)
