@@ -69,7 +69,7 @@ def test_what_a_compose_file_leaves_open_is_remarked():
         "unclear: docker chooses one of 7000-7002 for 80 when it starts.",
         "unclear: 1000-2000 are 1001 ports, 200 at most are read.",
         "unclear: sctp is no protocol that is looked at.",
-        "unclear: a port is a number from 1 to 65535, a range is like 8000-8010.",
+        "unclear: 70000 is no port: a port is a number from 1 to 65535, a range is like 8000-8010.",
         "unclear: docker chooses the port for 80 when it starts.",
         "unclear: what is no text and no mapping publishes nothing.",
         "host is on the network of the host: its ports aren't told here.",

@@ -103,7 +103,7 @@ def published(part: Service | Remark) -> Iterator[Published | Remark]:
             yield from _ports(item)
         except UnresolvedError as exc:
             yield Remark(item.line, f"{name}: {clean(str(exc), 60)} has no default.")
-        except (_UnclearError, ValueError) as exc:
+        except _UnclearError as exc:
             yield Remark(item.line, f"{name}: {exc}.")
 
 
@@ -111,16 +111,23 @@ def _ports(item: Node) -> Iterator[Published]:
     ip, published, target, protocol = _long(item) if isinstance(item.value, dict) else _short(item)
     if protocol not in PROTOCOLS:
         raise _UnclearError(f"{clean(protocol, 20)} is no protocol that is looked at")
-    inside = ranges.ports(target)
+    inside = _range(target)
     if not published:
         raise _UnclearError(f"docker chooses the port for {target} when it starts")
-    outside = ranges.ports(published)
+    outside = _range(published)
     if len(outside) > WIDEST:
         raise _UnclearError(f"{published} are {len(outside)} ports, {WIDEST} at most are read")
     if len(inside) != len(outside):
         raise _UnclearError(f"docker chooses one of {published} for {target} when it starts")
     for port, within in zip(outside, inside, strict=True):
         yield Published(item.line, ip, protocol, port, within)
+
+
+def _range(text: str) -> range:
+    try:
+        return ranges.ports(text)
+    except ValueError as exc:
+        raise _UnclearError(f"{clean(text, 40) or 'nothing'} is no port: {exc}") from exc
 
 
 def _short(item: Node) -> _Item:

@@ -160,8 +160,15 @@ def _is_for(rule: Rule, claim: Claim) -> bool:
 
 
 def _told(sentence: str, rules: Iterable[Rule]) -> str:
+    """
+    Add the reason of each rule to a sentence, as one of its own.
+
+    >>> _told("It is ours.", [Rule("shop", "", "*", "", 1, 9, "Payments only")])
+    'It is ours. Payments only.'
+    """
     reasons = dict.fromkeys(rule.reason for rule in rules if rule.reason)
-    return " ".join([sentence, *reasons])
+    ended = (each if each[-1] in ".!?" else f"{each}." for each in reasons)
+    return " ".join([sentence, *ended])
 
 
 def _cut(one: range, other: range) -> range:
