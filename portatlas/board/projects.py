@@ -98,11 +98,12 @@ def release(request: HttpRequest, project: str) -> HttpResponse:
         count = services.release_project(project, by=by, at=now)
         ports = "1 port" if count == 1 else f"{count} ports"
         return reply(request, f"{ports} of {project} released.", then=then)
-    revisions = [each for each in request.POST.getlist("port") if batch.is_revision(each)]
+    said = filter(batch.is_revision, request.POST.getlist("port"))
+    revisions = list(dict.fromkeys(said))[: services.MOST]
     if not revisions:
         text = "Nothing was released: tick the ports first."
         return reply(request, text, is_bad=True, then=then)
-    done = batch.release(revisions[: services.MOST], by=by, at=now).written
+    done = batch.release(revisions, by=by, at=now).written
     left = len(revisions) - len(done)
     text = f"Released: {outcome.names(each.key for each in done)}." if done else ""
     if left:

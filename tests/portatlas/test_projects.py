@@ -492,7 +492,7 @@ def test_what_was_ticked_is_released_as_it_was_read(admin_client):
     read = [services.revision(each) for each in (one, other)]
     services.renew(other.key, {"user": "bob"}, by=ALICE, at=NOON)
 
-    admin_client.post("/projects/shop/release/", {"port": [*read, "x", "1.2.3", "9" * 30]})
+    admin_client.post("/projects/shop/release/", {"port": [*read, *read, "x", "1.2.3", "9" * 30]})
 
     assert set(Reservation.objects.all()) == {other, kept}
     text = words(admin_client.get("/projects/shop/"))
