@@ -44,6 +44,18 @@ def is_violated():
         ({"container_name": "db"}, True),
         ({"process_name": "nginx", "user": "www"}, False),
         ({"process_name": "nginx", "user": "root"}, True),
+    ],
+)
+def test_a_port_is_for_all_that_its_reservation_names(host_id, terms, is_anothers, open_port):
+    open_port(80, **HOLDER)
+    reserved(80, host_id=host_id, **terms)
+
+    assert is_violated() is is_anothers
+
+
+@pytest.mark.parametrize(
+    ("terms", "is_anothers"),
+    [
         ({"pid": 50}, False),
         ({"pid": 51}, False),  # another of those that hold it
         ({"pid": 40}, False),  # its parent
@@ -54,9 +66,9 @@ def is_violated():
         ({"pid": 5, "process_name": "nginx"}, True),
     ],
 )
-def test_a_port_is_for_all_that_its_reservation_names(host_id, terms, is_anothers, open_port):
+def test_a_port_is_for_a_process_and_for_what_it_has_started(terms, is_anothers, open_port):
     open_port(80, **HOLDER)
-    reserved(80, host_id=host_id, **terms)
+    reserved(80, **terms)
 
     assert is_violated() is is_anothers
 

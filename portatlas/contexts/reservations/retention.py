@@ -19,7 +19,9 @@ def prune(moment: datetime) -> int:
 
     In batches with a transaction each, so that whoever reserves gets a turn in between.
     """
-    count = 0
-    while batch := list(lines_before(moment).values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
-        count += ReservationEvent.objects.filter(pk__in=batch).forget()
+    count, outdated = 0, lines_before(moment)
+    while batch := list(outdated.values_list("pk", "at")[:PRUNED_AT_ONCE]):
+        count += ReservationEvent.objects.filter(pk__in=[pk for pk, _at in batch]).forget()
+        # What is older is kept, and not looked at again.
+        outdated = lines_before(moment).filter(at__gte=batch[-1][1])
     return count

@@ -15,6 +15,7 @@ from portatlas.contexts.reservations.exchange import rows
 from portatlas.contexts.reservations.exchange.faults import MOST, BadFileError, Fault
 from portatlas.contexts.reservations.exchange.plan import key
 from portatlas.contexts.reservations.exchange.rows import Kind, Row
+from portatlas.contexts.reservations.models.reservation import PROCESS_OF_NONE
 from portatlas.contexts.reservations.values import EVERY_HOST, named
 
 FORMAT = "portatlas-reservations"
@@ -77,6 +78,7 @@ def checked(
 ) -> Document:
     """Return what was read, with its places, if it goes together. Raises BadFileError."""
     faults += _meetings(reservations)
+    faults += _leases_of_every_host(reservations)
     faults += _wrong_rules(rules)
     if faults:
         raise BadFileError(faults)
@@ -128,6 +130,12 @@ def _meetings(reservations: Iterable[tuple[str, Row]]) -> Iterator[Fault]:
             said = f"{named((other, *number))} is reserved by {hosts[other]} already."
             yield Fault(place, said)
         hosts.setdefault(host_id, place)
+
+
+def _leases_of_every_host(reservations: Iterable[tuple[str, Row]]) -> Iterator[Fault]:
+    for place, row in reservations:
+        if row["host_id"] == EVERY_HOST and "pid" in row:
+            yield Fault(f"{place}.pid", PROCESS_OF_NONE)
 
 
 def _wrong_rules(rules: Sequence[tuple[str, Row]]) -> Iterator[Fault]:

@@ -14,6 +14,7 @@ from portatlas.contexts.reservations.querysets import ReservationQuerySet
 LONGEST = 2_000  # characters of a description
 # The columns of a fact by which a reservation may say who it is for.
 HOLDER = ("process_name", "user", "unit", "container_name")
+PROCESS_OF_NONE = "A process is one of one host: say which."
 
 
 class Reservation(Port):
@@ -155,7 +156,7 @@ class Reservation(Port):
         return f"{self.project} ({values.named(self.key)})"
 
     def clean(self) -> None:
-        """Look at what a field that may be empty lets pass: nothing of the wrong kind."""
+        """Look at what a field that may be empty lets pass, and at what goes with what."""
         checks = {"tags": values.tags, "metadata": values.metadata}
         errors = {}
         for name, check in checks.items():
@@ -163,6 +164,8 @@ class Reservation(Port):
                 check(getattr(self, name))
             except ValidationError as exc:
                 errors[name] = exc
+        if self.is_for_every_host and self.pid is not None:
+            errors["pid"] = PROCESS_OF_NONE
         if errors:
             raise ValidationError(errors)
 

@@ -89,6 +89,7 @@ def test_what_is_written_is_read(rows):
         ),
         ({"pid": 2**63}, "pid: Ensure this value is less than or equal to 9223372036854775807."),
         ({"pid_started_at": 10**400}, "pid_started_at: This is too large a number."),
+        ({"host_id": "*", "pid": 1}, "pid: A process is one of one host: say which."),
         ({"auto_release": 1}, "auto_release: true or false was expected."),
         ({"colour": "red"}, "colour: this is not known here."),
         ({"\x1b[2J": 1}, "'\\x1b[2J': this is not known here."),

@@ -308,3 +308,8 @@ def test_what_is_reserved_at_a_place_is_told_by_number(host, found, db):
     ports = Reservation.objects.numbers(Place(host, "tcp"), range(2, 11))
 
     assert set(ports) == found
+
+
+def test_no_process_is_one_of_every_host(db):
+    with pytest.raises(ValidationError, match="A process is one of one host: say which"):
+        reserve(host_id="*", pid=1)
