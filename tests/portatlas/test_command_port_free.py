@@ -183,7 +183,7 @@ def test_what_nobody_is_given_who_asks_for_any_is_free_still(port, write_note):
     assert out.splitlines() == [
         "80/tcp on atlas is free.",
         f"  It is {reasons}: who asks for any port isn't given it.",
-        "The nearest free port is 20500.",
+        "The nearest port that is free of that is 20500.",
     ]
     assert code == Exit.DONE
 

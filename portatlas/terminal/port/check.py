@@ -51,7 +51,8 @@ def told(prospect: Prospect) -> Iterator[str]:
     if remarks:
         yield f"  It is {', '.join(remarks)}: who asks for any port isn't given it."
     if prospect.nearest:
-        yield f"The nearest free port is {prospect.nearest}."
+        nearest = "port that is free of that" if prospect.is_free else "free port"
+        yield f"The nearest {nearest} is {prospect.nearest}."
 
 
 def against(prospect: Prospect) -> Iterator[str]:
