@@ -291,16 +291,22 @@ def test_two_at_once_write_no_line_twice():
     assert ReservationEvent.objects.filter(action="in-use").count() == 20
 
 
+@pytest.mark.django_db
+def test_a_minute_without_reservations_is_one_question(django_assert_num_queries):
+    with django_assert_num_queries(1):
+        look_after()
+
+
 @pytest.mark.parametrize("count", [1, 20])
-def test_a_minute_in_which_nothing_happened_costs_three_statements(
+def test_a_minute_in_which_nothing_happened_costs_four_statements(
     count, django_assert_num_queries
 ):
     for each in CROWD[:count]:
         reserved(each.port)
     look(1, *CROWD)
 
-    # What is untold, what has run out, what is leased.
-    with django_assert_num_queries(3):
+    # Whether there is any, what is untold, what has run out, what is leased.
+    with django_assert_num_queries(4):
         look_after(2)
 
 
