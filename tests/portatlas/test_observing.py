@@ -298,9 +298,7 @@ def test_a_minute_without_reservations_is_one_question(django_assert_num_queries
 
 
 @pytest.mark.parametrize("count", [1, 20])
-def test_a_minute_in_which_nothing_happened_costs_four_statements(
-    count, django_assert_num_queries
-):
+def test_a_minute_in_which_nothing_happened_costs_four_statements(count, django_assert_num_queries):
     for each in CROWD[:count]:
         reserved(each.port)
     look(1, *CROWD)
