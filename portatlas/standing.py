@@ -21,10 +21,7 @@ from portatlas.models import KEY, Memory, Port, Standing
 FACTS, NOTES = Port._meta.db_table, Memory._meta.db_table
 RESERVATIONS = Reservation._meta.db_table
 TABLE = Standing._meta.db_table
-OF_FACT = (
-    *("current_state", "owner_state", "scope", "is_client", "active_since", "last_seen_at"),
-    *violation.OF_FACT,
-)
+OF_FACT = ("current_state", "owner_state", "scope", "is_client", "active_since", "last_seen_at")
 OF_NOTE = (*KEY, "risk_level", "expected_scope")
 OF_RESERVATION = (*KEY, "pid", *HOLDER)
 PREFIX = "standing_"  # of the names of all triggers, of whatever version
@@ -51,7 +48,8 @@ class Trigger(NamedTuple):
 
 def install(connection) -> None:
     """Make the triggers and fill the index, if the tables are there and up to date."""
-    needed = {TABLE: (*KEY, "since"), FACTS: OF_FACT, NOTES: OF_NOTE}
+    of_fact = (*OF_FACT, *violation.OF_FACT)
+    needed = {TABLE: (*KEY, "since"), FACTS: of_fact, NOTES: OF_NOTE}
     if not _has(connection, needed | {RESERVATIONS: OF_RESERVATION}):
         return
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
@@ -80,7 +78,10 @@ def remove(connection) -> None:
 
 def triggers(connection) -> list[Trigger]:
     """Return the triggers: what happens to a fact or a note, and which ranks follow from it."""
-    rank = _rank(connection, Port.objects.filter(pk=RawSQL("NEW.id", ())))
+    changed = Port.objects.filter(pk=RawSQL("NEW.id", ()))
+    rank = _rank(connection, changed)
+    # Who holds a port matters to reservations alone, and most ports have none.
+    reserved = _rank(connection, changed.filter(violation.is_reserved()))
     # The rules speak no more of a note that waited for this number.
     seen = f"DELETE FROM {TABLE} WHERE {_same_number(TABLE, 'NEW')} AND host_id = '{EVERY_HOST}'"  # noqa: S608  # names of our own
     forget = f"DELETE FROM {TABLE} WHERE fact_id = OLD.id"  # noqa: S608  # as above
@@ -100,6 +101,15 @@ def triggers(connection) -> list[Trigger]:
         Trigger(f"{PREFIX}fact_new", FACTS, "INSERT", (rank, seen), waits_for_facts=False),
         Trigger(
             f"{PREFIX}fact_changed", FACTS, "UPDATE", (rank,), OF_FACT, KEY, waits_for_facts=False
+        ),
+        Trigger(
+            f"{PREFIX}fact_held",
+            FACTS,
+            "UPDATE",
+            (reserved,),
+            violation.OF_FACT,
+            KEY,
+            waits_for_facts=False,
         ),
         Trigger(f"{PREFIX}fact_moved", FACTS, "UPDATE", (forget, rank, seen, expect), KEY),
         Trigger(f"{PREFIX}fact_gone", FACTS, "DELETE", (forget, expect)),

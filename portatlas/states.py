@@ -130,7 +130,7 @@ RULES = (
         ACTIVE & WIDER_THAN_NOTED,
     ),
     Rule(14, PortState.SUSPICIOUS, ANOTHERS, NOTED & violated()),
-    Rule(15, PortState.SUSPICIOUS, ANOTHERS, violated()),
+    Rule(15, PortState.SUSPICIOUS, ANOTHERS, ~NOTED & violated()),
     Rule(20, PortState.FLAPPING, "it came or went four times within the last hour"),
     Rule(
         30,

@@ -45,12 +45,20 @@ class Violated(Exists):
     """Whether somebody else holds the port of the fact that is asked about."""
 
     def __init__(self):
-        about = Reservation.objects.order_by().filter(
-            host_id__in=[OuterRef("host_id"), EVERY_HOST],
-            protocol=OuterRef("protocol"),
-            port=OuterRef("port"),
-        )
-        super().__init__(about.filter(_is_another()))
+        super().__init__(_about().filter(_is_another()))
+
+
+def is_reserved() -> Exists:
+    """Return whether somebody has reserved the port of the fact that is asked about."""
+    return Exists(_about())
+
+
+def _about():
+    return Reservation.objects.order_by().filter(
+        host_id__in=[OuterRef("host_id"), EVERY_HOST],
+        protocol=OuterRef("protocol"),
+        port=OuterRef("port"),
+    )
 
 
 def _is_another() -> Q:
